@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Multi-queue block devices: a sibling of `kernel::block::mq` that carries
+//! a [`kit::block::Driver`].
+//!
+//! C headers: `include/linux/blk-mq.h`, `include/linux/blkdev.h`.
+
+mod disk;
+mod operations;
+mod request;
+mod tag_set;
+
+pub use disk::Disk;
+pub use tag_set::{Flags, TagSet};
+
+use request::Request;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The tags and hardware queues of a device.
+
+use core::marker::PhantomData;
+use core::ops::BitOr;
+
+use kernel::bindings;
+use kernel::error::{code::EINVAL, to_result};
+use kernel::prelude::*;
+use kernel::types::Opaque;
+use kit::block::{Driver, Queues, MAX_DEPTH};
+
+use super::operations::Operations;
+
+/// How a tag set behaves (`BLK_MQ_F_*`).
+#[derive(Clone, Copy)]
+pub struct Flags(u32);
+
+impl Flags {
+    /// None of them.
+    pub const NONE: Flags = Flags(0);
+    /// Start without an I/O scheduler (`BLK_MQ_F_NO_SCHED_BY_DEFAULT`).
+    pub const NO_SCHED_BY_DEFAULT: Flags = Flags(bindings::BLK_MQ_F_NO_SCHED_BY_DEFAULT);
+    /// All hardware queues share one set of tags (`BLK_MQ_F_TAG_HCTX_SHARED`).
+    pub const TAG_HCTX_SHARED: Flags = Flags(bindings::BLK_MQ_F_TAG_HCTX_SHARED);
+    /// The driver's `queue` may sleep (`BLK_MQ_F_BLOCKING`).
+    pub const BLOCKING: Flags = Flags(bindings::BLK_MQ_F_BLOCKING);
+}
+
+impl BitOr for Flags {
+    type Output = Flags;
+
+    fn bitor(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+}
+
+/// The tags of a device driven by `D` (`struct blk_mq_tag_set`).
+///
+/// # Invariants
+///
+/// `inner` was set up by `blk_mq_alloc_tag_set` with the function table of
+/// `D` and is freed once, by drop.
+#[pin_data(PinnedDrop)]
+pub struct TagSet<D: Driver> {
+    #[pin]
+    inner: Opaque<bindings::blk_mq_tag_set>,
+    _driver: PhantomData<D>,
+}
+
+impl<D: Driver> TagSet<D> {
+    /// Allocates the tags. `EINVAL` for no queue, more queues than possible
+    /// CPUs, no depth or a depth above [`MAX_DEPTH`] (which C would clamp),
+    /// `ENOMEM` if memory is short.
+    pub fn new(queues: Queues, flags: Flags) -> impl PinInit<Self, Error> {
+        // INVARIANT: `inner` holds what `blk_mq_alloc_tag_set` set up.
+        try_pin_init!(Self {
+            inner <- Opaque::try_ffi_init(move |slot: *mut bindings::blk_mq_tag_set| {
+                if !(1..=kernel::cpu::nr_cpu_ids()).contains(&queues.count)
+                    || !(1..=MAX_DEPTH).contains(&queues.depth)
+                {
+                    return Err(EINVAL);
+                }
+                let set = bindings::blk_mq_tag_set {
+                    ops: &Operations::<D>::TABLE,
+                    nr_hw_queues: queues.count,
+                    queue_depth: queues.depth,
+                    nr_maps: 1,
+                    numa_node: bindings::NUMA_NO_NODE,
+                    flags: flags.0,
+                    ..pin_init::zeroed()
+                };
+                // SAFETY: `slot` is valid for writes; the set is plain data.
+                unsafe { slot.write(set) };
+                // SAFETY: `slot` holds a set with table, queues and depth,
+                // the rest zeroed, and stays where it is (it is pinned).
+                to_result(unsafe { bindings::blk_mq_alloc_tag_set(slot) })
+            }),
+            _driver: PhantomData,
+        })
+    }
+
+    /// The C structure, valid as long as `self`.
+    pub(super) fn as_ptr(&self) -> *mut bindings::blk_mq_tag_set {
+        self.inner.get()
+    }
+}
+
+#[pinned_drop]
+impl<D: Driver> PinnedDrop for TagSet<D> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariant the set was allocated, and no queue
+        // uses it: a `Disk` owns its tag set and drops it last.
+        unsafe { bindings::blk_mq_free_tag_set(self.inner.get()) };
+    }
+}
+
+// SAFETY: The set is not bound to the thread that allocated it, and shared
+// references give no access to what changes.
+unsafe impl<D: Driver> Send for TagSet<D> {}
+// SAFETY: As for `Send`.
+unsafe impl<D: Driver> Sync for TagSet<D> {}

@@ -1,0 +1,21 @@
+//! User space under the kit: threads and a closed-loop load that drives a
+//! driver as a plain program, and the C twins that the drivers are measured
+//! against.
+//!
+//! Every subject, Rust or C, sits behind the same C function table
+//! ([`table`]), so that none is inlined into the load.
+#![deny(clippy::undocumented_unsafe_blocks)]
+
+pub mod load;
+pub mod nullblk;
+pub mod request;
+pub mod table;
+
+/// The C compiler and its optimisation level that built the twins.
+pub const C_COMPILER: &str = env!("RINGFENCE_CC");
+
+/// The Rust compiler and its optimisation level that built this crate.
+pub const RUST_COMPILER: &str = env!("RINGFENCE_RUSTC");
+
+/// Whether Rust's integer overflow checks are on in this build.
+pub const OVERFLOW_CHECKS: bool = cfg!(debug_assertions);

@@ -1,0 +1,424 @@
+//! A closed-loop load: each job keeps its requests in flight and starts the
+//! next when one ends.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, Result};
+use kit::block::SECTOR_SHIFT;
+
+use crate::nullblk::Device;
+use crate::request::{CompletionQueue, RawRequest, ENDED, IN_FLIGHT};
+use crate::table::DriverTable;
+
+/// A load on a block device.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Writes instead of reads.
+    pub write: bool,
+    /// Random positions instead of one after another.
+    pub random: bool,
+    /// Bytes an operation: a multiple of the device's logical block size, at
+    /// most its capacity.
+    pub block_size: u32,
+    /// Requests that each job keeps in flight, 1 or more.
+    pub depth: u32,
+    /// Threads, 1 or more.
+    pub jobs: u32,
+    /// Measured time.
+    pub runtime: Duration,
+    /// Time under load before the measurement starts.
+    pub ramp: Duration,
+}
+
+/// What a load found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Operations that were served in the measured time, all jobs.
+    pub operations: u64,
+    /// Operations among them that ended with an error.
+    pub failed: u64,
+    /// Operations a second, all jobs: the sum of each job's own rate.
+    pub iops: f64,
+}
+
+/// Operations between two looks at the clock, at least.
+const OPERATIONS_A_LOOK: u32 = 1024;
+
+impl Load {
+    /// Checks the load against a device.
+    ///
+    /// Each job uses one hardware queue (job number modulo queues); jobs that
+    /// share a queue share its depth.
+    pub fn check(&self, device: &Device) -> Result<()> {
+        let settings = device.settings();
+        let unit = settings.block_size();
+        if self.block_size == 0
+            || self.block_size % unit != 0
+            || u64::from(self.block_size) > device.capacity()
+        {
+            bail!(
+                "load: a block size of {} does not fit a device of {} bytes in blocks of {unit}; \
+                 choose a multiple",
+                self.block_size,
+                device.capacity()
+            );
+        }
+        if self.jobs == 0 || self.depth == 0 || self.runtime.is_zero() {
+            bail!("load: depth, jobs and runtime must be above zero");
+        }
+        let sharing = self.jobs.div_ceil(settings.submit_queues());
+        if self
+            .depth
+            .checked_mul(sharing)
+            .is_none_or(|wanted| wanted > settings.hw_queue_depth())
+        {
+            bail!(
+                "load: {sharing} jobs with {} requests each do not fit a hardware queue of {}; \
+                 raise hw_queue_depth or submit_queues",
+                self.depth,
+                settings.hw_queue_depth()
+            );
+        }
+        Ok(())
+    }
+
+    /// Runs the load. An error if a request was lost or ended twice.
+    pub fn run(&self, device: &Device) -> Result<Outcome> {
+        self.check(device)?;
+        let start = Barrier::new(self.jobs as usize);
+        let jobs: Vec<Result<Outcome>> = thread::scope(|scope| {
+            let handles: Vec<_> = (0..self.jobs)
+                .map(|number| {
+                    let start = &start;
+                    scope.spawn(move || {
+                        let mut job = Job::new(self, device, number);
+                        start.wait();
+                        job.run(self)
+                    })
+                })
+                .collect();
+            handles
+                .into_iter()
+                .map(|handle| {
+                    handle
+                        .join()
+                        .unwrap_or_else(|_| bail!("load: a job panicked"))
+                })
+                .collect()
+        });
+        let mut total = Outcome::default();
+        for job in jobs {
+            let job = job?;
+            total.operations += job.operations;
+            total.failed += job.failed;
+            total.iops += job.iops;
+        }
+        Ok(total)
+    }
+}
+
+struct Job<'a> {
+    device: &'a Device,
+    requests: Vec<RawRequest>,
+    /// A box that was taken apart, since requests point to it; drop puts it
+    /// together again.
+    completions: NonNull<CompletionQueue>,
+    positions: Positions,
+}
+
+impl Drop for Job<'_> {
+    fn drop(&mut self) {
+        // SAFETY: From `Box::into_raw` in `new`; the requests that point to
+        // it are not used any more.
+        drop(unsafe { Box::from_raw(self.completions.as_ptr()) });
+    }
+}
+
+impl<'a> Job<'a> {
+    fn new(load: &Load, device: &'a Device, number: u32) -> Job<'a> {
+        let completions = Box::into_raw(Box::new(CompletionQueue::new()));
+        Job {
+            device,
+            requests: (0..load.depth)
+                .map(|_| RawRequest::new(completions))
+                .collect(),
+            // SAFETY: A box is not at address zero.
+            completions: unsafe { NonNull::new_unchecked(completions) },
+            positions: Positions::new(load, device, number),
+        }
+    }
+
+    fn run(&mut self, load: &Load) -> Result<Outcome> {
+        self.run_for(load, load.ramp)?;
+        self.run_for(load, load.runtime)
+    }
+
+    /// Runs rounds until `time` has passed.
+    fn run_for(&mut self, load: &Load, time: Duration) -> Result<Outcome> {
+        let rounds = OPERATIONS_A_LOOK.div_ceil(load.depth);
+        // Opaque, so that no subject's functions can be seen through and
+        // inlined.
+        let (table, pointer) = std::hint::black_box(self.device.table());
+        let soft = self.device.soft();
+        let mut outcome = Outcome::default();
+        let begin = Instant::now();
+        let mut elapsed = begin.elapsed();
+        while elapsed < time {
+            for _ in 0..rounds {
+                // SAFETY: Table and pointer are this device's, which outlives
+                // `self`.
+                outcome.failed += unsafe { self.round(load, table, pointer, soft) };
+            }
+            outcome.operations += u64::from(rounds) * u64::from(load.depth);
+            elapsed = begin.elapsed();
+        }
+        // SAFETY: Valid until drop, and used by this thread only.
+        if unsafe { self.completions.as_ref() }.misuses > 0 {
+            bail!("load: the driver gave a request back that it did not own");
+        }
+        if self.device.serves() && self.requests.iter().any(|request| request.state != ENDED) {
+            bail!("load: the driver lost a request");
+        }
+        if !elapsed.is_zero() {
+            outcome.iops = outcome.operations as f64 / elapsed.as_secs_f64();
+        }
+        Ok(outcome)
+    }
+
+    /// Starts every request once, runs soft completion, takes them back;
+    /// gives how many failed. The same instructions for every subject.
+    ///
+    /// # Safety
+    ///
+    /// `table` and `pointer` belong to a live device.
+    #[inline]
+    unsafe fn round(
+        &mut self,
+        load: &Load,
+        table: DriverTable,
+        pointer: *mut c_void,
+        soft: bool,
+    ) -> u64 {
+        let operation = u8::from(load.write);
+        for request in &mut self.requests {
+            request.position = self.positions.next();
+            request.bytes = load.block_size;
+            request.operation = operation;
+            request.state = IN_FLIGHT;
+            // SAFETY: The device is live by this function's contract; the
+            // request and its completion queue are live and this thread's,
+            // the request was put in flight just now, and nothing else may
+            // end it.
+            unsafe { (table.queue)(pointer, request) };
+        }
+        if soft {
+            // SAFETY: The queue is valid until drop, and only live requests
+            // of `self.requests` are on it.
+            while let Some(request) = unsafe { self.completions.as_mut().pop() } {
+                // SAFETY: The request is live, and its token was consumed
+                // when it came onto the queue.
+                unsafe {
+                    (*request).state = IN_FLIGHT;
+                    (table.complete)(pointer, request);
+                }
+            }
+        }
+        self.requests
+            .iter()
+            .map(|request| u64::from(request.status != 0))
+            .sum()
+    }
+}
+
+/// Where the next operation goes.
+struct Positions {
+    random: bool,
+    /// Sectors an operation.
+    step: u64,
+    /// Operations that fit the device.
+    slots: u64,
+    state: u64,
+}
+
+impl Positions {
+    fn new(load: &Load, device: &Device, job: u32) -> Positions {
+        let slots = device.capacity() / u64::from(load.block_size);
+        Positions {
+            random: load.random,
+            step: u64::from(load.block_size >> SECTOR_SHIFT),
+            slots,
+            state: if load.random {
+                // Any odd constant: xorshift must not start at zero.
+                0x9e37_79b9_7f4a_7c15 ^ (u64::from(job) << 1)
+            } else {
+                slots / u64::from(load.jobs) * u64::from(job)
+            },
+        }
+    }
+
+    #[inline]
+    fn next(&mut self) -> u64 {
+        let slot = if self.random {
+            // Marsaglia's xorshift64, then the high half of a product
+            // instead of a division.
+            self.state ^= self.state << 13;
+            self.state ^= self.state >> 7;
+            self.state ^= self.state << 17;
+            ((u128::from(self.state) * u128::from(self.slots)) >> 64) as u64
+        } else {
+            self.state = if self.state + 1 < self.slots {
+                self.state + 1
+            } else {
+                0
+            };
+            self.state
+        };
+        slot * self.step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nullblk::Subject;
+    use ::nullblk::{Attribute, Settings};
+
+    fn settings(changes: &[(Attribute, &str)]) -> Settings {
+        changes
+            .iter()
+            .fold(Settings::default(), |settings, (attribute, text)| {
+                settings.with(*attribute, text, 64).unwrap()
+            })
+    }
+
+    fn load(depth: u32, jobs: u32) -> Load {
+        Load {
+            write: false,
+            random: true,
+            block_size: 4096,
+            depth,
+            jobs,
+            runtime: Duration::from_millis(5),
+            ramp: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn every_subject_serves_both_modes_at_every_depth() {
+        for subject in [Subject::Rust, Subject::C, Subject::Empty] {
+            for mode in ["0", "1"] {
+                for (depth, jobs) in [(1, 1), (32, 1), (7, 3)] {
+                    let device = Device::new(
+                        subject,
+                        settings(&[
+                            (Attribute::IrqMode, mode),
+                            (Attribute::SubmitQueues, "2"),
+                            (Attribute::HwQueueDepth, "64"),
+                        ]),
+                    );
+                    let outcome = load(depth, jobs).run(&device).unwrap();
+                    assert!(outcome.operations > 0 && outcome.iops > 0.0);
+                    assert_eq!(outcome.failed, 0, "{subject:?} {mode} {depth}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_given_back_twice_is_found() {
+        unsafe extern "C" fn twice(_: *mut c_void, request: *mut RawRequest) {
+            for _ in 0..2 {
+                // SAFETY: The test's request is live; the second time is the
+                // misuse under test, which the ring must survive.
+                drop(unsafe { crate::request::Request::from_raw(request) });
+            }
+        }
+        let device = Device::new(Subject::Rust, settings(&[]));
+        let mut job = Job::new(&load(1, 1), &device, 0);
+        let table = DriverTable {
+            queue: twice,
+            complete: twice,
+        };
+        // SAFETY: `twice` ignores its device.
+        let failed = unsafe { job.round(&load(1, 1), table, std::ptr::null_mut(), false) };
+        assert_eq!(failed, 1, "a dropped token ends its request with an error");
+        // SAFETY: Valid until drop.
+        assert_eq!(unsafe { job.completions.as_ref() }.misuses, 1);
+    }
+
+    #[test]
+    fn driver_and_twin_agree_on_every_operation_in_both_modes() {
+        // Status and state of one request after submission.
+        fn after(subject: Subject, mode: &str, operation: u8) -> (u8, u8) {
+            let device = Device::new(subject, settings(&[(Attribute::IrqMode, mode)]));
+            let (table, pointer) = device.table();
+            let mut job = Job::new(&load(1, 1), &device, 0);
+            job.requests[0].operation = operation;
+            job.requests[0].state = IN_FLIGHT;
+            // SAFETY: As in `round`.
+            unsafe { (table.queue)(pointer, &mut job.requests[0]) };
+            (job.requests[0].status, job.requests[0].state)
+        }
+        for mode in ["0", "1"] {
+            for operation in 0..=5 {
+                assert_eq!(
+                    after(Subject::Rust, mode, operation),
+                    after(Subject::C, mode, operation),
+                    "mode {mode}, operation {operation}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_load_that_does_not_fit_is_refused() {
+        let device = Device::new(Subject::Rust, settings(&[(Attribute::BlockSize, "4096")]));
+        let bad = [
+            Load {
+                block_size: 512,
+                ..load(1, 1)
+            },
+            Load {
+                block_size: 0,
+                ..load(1, 1)
+            },
+            load(65, 1),
+            load(33, 2),
+            load(0, 1),
+            load(1, 0),
+            Load {
+                runtime: Duration::ZERO,
+                ..load(1, 1)
+            },
+        ];
+        for load in bad {
+            assert!(load.run(&device).is_err(), "{load:?}");
+        }
+    }
+
+    #[test]
+    fn positions_stay_within_the_device_and_cover_it() {
+        let device = Device::new(
+            Subject::Rust,
+            settings(&[(Attribute::Size, "1"), (Attribute::BlockSize, "512")]),
+        );
+        for random in [false, true] {
+            let load = Load {
+                random,
+                ..load(1, 1)
+            };
+            let mut positions = Positions::new(&load, &device, 0);
+            let mut seen = std::collections::BTreeSet::new();
+            for _ in 0..20_000 {
+                let position = positions.next();
+                assert!(position + 8 <= 2048 && position % 8 == 0);
+                seen.insert(position);
+            }
+            assert_eq!(seen.len(), 256, "random: {random}");
+        }
+    }
+}
