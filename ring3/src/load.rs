@@ -41,12 +41,21 @@ pub struct Outcome {
     pub operations: u64,
     /// Operations among them that ended with an error.
     pub failed: u64,
-    /// Operations a second, all jobs: the sum of each job's own rate.
+    /// Operations a second while the jobs run, all jobs: the sum over jobs of
+    /// the rate in the job's median window of [`WINDOW`] operations.
+    ///
+    /// Nothing here waits, so a window that takes longer than the median is
+    /// one in which the machine ran something else; the median leaves that
+    /// out. [`mean_iops`](Outcome::mean_iops) leaves it in.
     pub iops: f64,
+    /// Operations a second of the whole measured time, all jobs.
+    pub mean_iops: f64,
 }
 
-/// Operations between two looks at the clock, at least.
-const OPERATIONS_A_LOOK: u32 = 1024;
+/// Operations between two looks at the clock, at least: some tens of
+/// microseconds, so that the look costs next to nothing and a window is much
+/// shorter than a time slice.
+pub const WINDOW: u32 = 16384;
 
 impl Load {
     /// Checks the load against a device.
@@ -116,6 +125,7 @@ impl Load {
             total.operations += job.operations;
             total.failed += job.failed;
             total.iops += job.iops;
+            total.mean_iops += job.mean_iops;
         }
         Ok(total)
     }
@@ -159,23 +169,24 @@ impl<'a> Job<'a> {
 
     /// Runs rounds until `time` has passed.
     fn run_for(&mut self, load: &Load, time: Duration) -> Result<Outcome> {
-        let rounds = OPERATIONS_A_LOOK.div_ceil(load.depth);
+        let rounds = WINDOW.div_ceil(load.depth);
         // Opaque, so that no subject's functions can be seen through and
         // inlined.
         let (table, pointer) = std::hint::black_box(self.device.table());
         let soft = self.device.soft();
-        let mut outcome = Outcome::default();
+        let mut failed = 0;
+        let mut windows = Vec::new();
         let begin = Instant::now();
-        let mut elapsed = begin.elapsed();
-        while elapsed < time {
+        while begin.elapsed() < time {
+            let window = Instant::now();
             for _ in 0..rounds {
                 // SAFETY: Table and pointer are this device's, which outlives
                 // `self`.
-                outcome.failed += unsafe { self.round(load, table, pointer, soft) };
+                failed += unsafe { self.round(load, table, pointer, soft) };
             }
-            outcome.operations += u64::from(rounds) * u64::from(load.depth);
-            elapsed = begin.elapsed();
+            windows.push(window.elapsed());
         }
+        let elapsed = begin.elapsed();
         // SAFETY: Valid until drop, and used by this thread only.
         if unsafe { self.completions.as_ref() }.misuses > 0 {
             bail!("load: the driver gave a request back that it did not own");
@@ -183,10 +194,20 @@ impl<'a> Job<'a> {
         if self.device.serves() && self.requests.iter().any(|request| request.state != ENDED) {
             bail!("load: the driver lost a request");
         }
-        if !elapsed.is_zero() {
-            outcome.iops = outcome.operations as f64 / elapsed.as_secs_f64();
-        }
-        Ok(outcome)
+        let each = u64::from(rounds) * u64::from(load.depth);
+        let operations = each * windows.len() as u64;
+        let middle = windows.len() / 2;
+        let rate = |operations: u64, time: Duration| operations as f64 / time.as_secs_f64();
+        Ok(Outcome {
+            operations,
+            failed,
+            // The median; the upper one of two.
+            iops: match windows.is_empty() {
+                true => 0.0,
+                false => rate(each, *windows.select_nth_unstable(middle).1),
+            },
+            mean_iops: rate(operations, elapsed),
+        })
     }
 
     /// Starts every request once, runs soft completion, takes them back;
@@ -252,8 +273,7 @@ impl Positions {
             step: u64::from(load.block_size >> SECTOR_SHIFT),
             slots,
             state: if load.random {
-                // Any odd constant: xorshift must not start at zero.
-                0x9e37_79b9_7f4a_7c15 ^ (u64::from(job) << 1)
+                u64::from(job) << 32
             } else {
                 slots / u64::from(load.jobs) * u64::from(job)
             },
@@ -263,12 +283,16 @@ impl Positions {
     #[inline]
     fn next(&mut self) -> u64 {
         let slot = if self.random {
-            // Marsaglia's xorshift64, then the high half of a product
+            // SplitMix64 (Steele, Lea, Flood 2014): one position does not
+            // wait for the one before, so that the processor is as busy with
+            // the load as with the driver. Then the high half of a product
             // instead of a division.
-            self.state ^= self.state << 13;
-            self.state ^= self.state >> 7;
-            self.state ^= self.state << 17;
-            ((u128::from(self.state) * u128::from(self.slots)) >> 64) as u64
+            self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^= mixed >> 31;
+            ((u128::from(mixed) * u128::from(self.slots)) >> 64) as u64
         } else {
             self.state = if self.state + 1 < self.slots {
                 self.state + 1

@@ -1,0 +1,202 @@
+//! How a boot starts, and what happens inside it.
+//!
+//! The controller sends one [`BootPlan`] as a JSON line; the agent answers
+//! with [`Event`]s, a JSON line each, until `done` or `error`. The same agent
+//! serves a VM (over a serial line), the running kernel and a ring-3 process
+//! (over pipes).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{bail, Context, Result};
+
+use crate::case::Case;
+use crate::plan::BootPlan;
+use crate::sample::{Attributes, Event, LeftOut, Sample};
+
+/// Starts boots. `bench::run` calls it once a boot.
+pub trait Launcher {
+    /// A word for progress lines: `vm`, `process`.
+    fn name(&self) -> &str;
+
+    /// What this launcher contributes to `manifest.json` under `host`:
+    /// command lines, accelerator, versions.
+    fn describe(&mut self) -> Result<BTreeMap<String, String>>;
+
+    /// Starts boot `number` (from 0) and connects to its agent.
+    fn boot(&mut self, number: u32) -> Result<Box<dyn Link>>;
+}
+
+/// A connection to the agent of one boot. Dropping it ends the boot: a VM is
+/// powered off, a process killed, a device given back.
+pub trait Link {
+    /// Sends the boot's plan; called once, first.
+    fn send(&mut self, plan: &BootPlan) -> Result<()>;
+
+    /// The next event; an error if the boot died or hung (the text names the
+    /// log). Implementations put a time limit on silence.
+    fn next(&mut self) -> Result<Event>;
+}
+
+/// What a subject gave back when it was asked to set up for a case.
+pub enum Prepared {
+    /// Ready, with what was read back.
+    Ready(BTreeMap<String, String>),
+    /// This subject cannot run this case, and why.
+    LeftOut(String),
+}
+
+/// One measurement of a load.
+pub struct Measured {
+    /// Name of the metric, `iops`.
+    pub metric: &'static str,
+    /// Its value.
+    pub value: f64,
+    /// Further figures by name.
+    pub extra: BTreeMap<String, f64>,
+}
+
+/// The inside of a boot: sets subjects up and loads them.
+pub trait Workbench {
+    /// What this machine says of itself.
+    fn environment(&mut self) -> Result<BTreeMap<String, String>>;
+
+    /// Loads a subject (a module, a function table). Called once each, in the
+    /// boot's load order, before anything else.
+    fn load(&mut self, subject: &str) -> Result<()>;
+
+    /// Sets `subject` up for `case` with the case's settings and `overrides`
+    /// on top, and reads everything back. Whatever the last call set up may
+    /// go.
+    fn prepare(
+        &mut self,
+        subject: &str,
+        case: &Case,
+        overrides: &BTreeMap<String, String>,
+    ) -> Result<Prepared>;
+
+    /// Loads what was prepared last for the case's time.
+    fn measure(&mut self, subject: &str, case: &Case) -> Result<Measured>;
+
+    /// Gives every device and module back. Called once, also after an error.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// Runs one boot: reads the plan from `input`, writes events to `output`.
+///
+/// Every subject of every case is set up and read back before the first
+/// sample; a sample's subject is set up anew right before it, and if it then
+/// reads back differently, the boot ends with an error.
+pub fn serve(bench: &mut dyn Workbench, input: impl BufRead, mut output: impl Write) -> Result<()> {
+    let result = serve_plan(bench, input, &mut output);
+    let finished = bench.finish();
+    match result.and(finished) {
+        Ok(()) => emit(&mut output, &Event::Done),
+        Err(error) => emit(
+            &mut output,
+            &Event::Error {
+                text: format!("{error:#}"),
+            },
+        ),
+    }
+}
+
+fn serve_plan(
+    bench: &mut dyn Workbench,
+    mut input: impl BufRead,
+    output: &mut impl Write,
+) -> Result<()> {
+    let mut line = String::new();
+    input
+        .read_line(&mut line)
+        .context("agent: reading the plan")?;
+    let plan: BootPlan = serde_json::from_str(&line).context("agent: the plan does not parse")?;
+    emit(
+        output,
+        &Event::Hello {
+            environment: bench.environment()?,
+        },
+    )?;
+    for subject in &plan.load_order {
+        bench.load(subject)?;
+    }
+    let none = BTreeMap::new();
+    let overrides = |subject: &str| plan.overrides.get(subject).unwrap_or(&none);
+    let mut read_back = BTreeMap::new();
+    let mut left_out = BTreeSet::new();
+    for (index, case) in plan.cases.iter().enumerate() {
+        for subject in &plan.load_order {
+            match bench.prepare(subject, case, overrides(subject))? {
+                Prepared::Ready(values) => {
+                    let attributes = Attributes {
+                        key: case.key(),
+                        subject: subject.clone(),
+                        boots: vec![plan.boot],
+                        values: values.clone(),
+                    };
+                    emit(output, &Event::Attributes(attributes))?;
+                    read_back.insert((index, subject.clone()), values);
+                }
+                Prepared::LeftOut(why) => {
+                    let event = LeftOut {
+                        key: case.key(),
+                        subject: subject.clone(),
+                        why,
+                    };
+                    emit(output, &Event::LeftOut(event))?;
+                    left_out.insert((index, subject.clone()));
+                }
+            }
+        }
+    }
+    for step in &plan.steps {
+        let case = plan
+            .cases
+            .get(step.case)
+            .context("agent: a step without a case")?;
+        for (place, subject) in step.order.iter().enumerate() {
+            let which = (step.case, subject.clone());
+            if left_out.contains(&which) {
+                continue;
+            }
+            let Prepared::Ready(values) = bench.prepare(subject, case, overrides(subject))? else {
+                bail!(
+                    "agent: {subject} could be set up for {} once, not twice",
+                    case.name
+                );
+            };
+            if read_back.get(&which) != Some(&values) {
+                bail!(
+                    "agent: {subject} reads back differently on its second set-up for {}",
+                    case.name
+                );
+            }
+            let measured = bench.measure(subject, case)?;
+            let sample = Sample {
+                key: case.key(),
+                subject: subject.clone(),
+                boot: plan.boot,
+                block: step.block,
+                place: place as u32,
+                metric: measured.metric.to_string(),
+                value: measured.value,
+                at_ms: SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |time| time.as_millis() as u64),
+                extra: measured.extra,
+            };
+            emit(output, &Event::Sample(sample))?;
+        }
+    }
+    Ok(())
+}
+
+fn emit(output: &mut impl Write, event: &Event) -> Result<()> {
+    let mut line = serde_json::to_vec(event)?;
+    line.push(b'\n');
+    output
+        .write_all(&line)
+        .context("agent: the controller is gone")?;
+    output.flush().context("agent: the controller is gone")
+}

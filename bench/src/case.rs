@@ -1,0 +1,174 @@
+//! One workload setting, and the name by which people call it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What the load does, in fio's words (`rw=`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pattern {
+    /// Sequential reads.
+    Read,
+    /// Sequential writes.
+    Write,
+    /// Random reads.
+    RandRead,
+    /// Random writes.
+    RandWrite,
+}
+
+impl Pattern {
+    /// fio's name of it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Pattern::Read => "read",
+            Pattern::Write => "write",
+            Pattern::RandRead => "randread",
+            Pattern::RandWrite => "randwrite",
+        }
+    }
+
+    /// Whether it writes.
+    pub fn writes(self) -> bool {
+        matches!(self, Pattern::Write | Pattern::RandWrite)
+    }
+
+    /// Whether positions are random.
+    pub fn random(self) -> bool {
+        matches!(self, Pattern::RandRead | Pattern::RandWrite)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A closed-loop load on a block device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Direction and order of the operations.
+    pub pattern: Pattern,
+    /// Bytes an operation; a multiple of the device's logical block size.
+    pub block_size: u64,
+    /// Operations that each job keeps in flight, 1 or more.
+    pub depth: u32,
+    /// Jobs (threads in ring 3, processes of fio in ring 0), 1 or more.
+    pub jobs: u32,
+}
+
+/// One workload on one driver with one setting of it, in one ring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// `nullblk`, later `nvme`, `e1000`, `binder`.
+    pub driver: String,
+    /// 0 or 3.
+    pub ring: u8,
+    /// Unique within driver and ring, as [`Case::name_of`] makes it.
+    pub name: String,
+    /// What the load does.
+    pub workload: Workload,
+    /// The driver's settings by name (`irqmode`, `submit_queues`, ...), the
+    /// same for every subject.
+    pub settings: BTreeMap<String, String>,
+    /// Measured time of one sample, in milliseconds.
+    pub runtime_ms: u64,
+    /// Time under load before the measurement starts, in milliseconds.
+    pub ramp_ms: u64,
+}
+
+impl Case {
+    /// `randread-4k-qd8-j1-irq0`: pattern, block size, depth, jobs and
+    /// completion mode.
+    pub fn name_of(workload: &Workload, settings: &BTreeMap<String, String>) -> String {
+        let mut name = format!(
+            "{}-{}-qd{}-j{}",
+            workload.pattern,
+            size_name(workload.block_size),
+            workload.depth,
+            workload.jobs
+        );
+        if let Some(mode) = settings.get("irqmode") {
+            name.push_str("-irq");
+            name.push_str(mode);
+        }
+        name
+    }
+
+    /// What identifies a case over both rings and all drivers.
+    pub fn key(&self) -> CaseKey {
+        CaseKey {
+            driver: self.driver.clone(),
+            ring: self.ring,
+            case: self.name.clone(),
+        }
+    }
+}
+
+/// Driver, ring and name of a case: what a sample points at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CaseKey {
+    /// The driver's name.
+    pub driver: String,
+    /// 0 or 3.
+    pub ring: u8,
+    /// The case's name.
+    pub case: String,
+}
+
+/// `512`, `4k`, `1m`: a size in bytes as fio writes it.
+pub fn size_name(bytes: u64) -> String {
+    if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) {
+        format!("{}m", bytes >> 20)
+    } else if bytes >= 1 << 10 && bytes.is_multiple_of(1 << 10) {
+        format!("{}k", bytes >> 10)
+    } else {
+        bytes.to_string()
+    }
+}
+
+/// The reverse of [`size_name`]; `None` for what is no size.
+pub fn parse_size(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let (digits, shift) = match text.as_bytes().last()? {
+        b'k' => (&text[..text.len() - 1], 10),
+        b'm' => (&text[..text.len() - 1], 20),
+        _ => (&text[..], 0),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_named_by_pattern_size_depth_jobs_and_mode() {
+        let workload = Workload {
+            pattern: Pattern::RandRead,
+            block_size: 4096,
+            depth: 8,
+            jobs: 1,
+        };
+        let mut settings = BTreeMap::new();
+        assert_eq!(Case::name_of(&workload, &settings), "randread-4k-qd8-j1");
+        settings.insert("irqmode".into(), "1".into());
+        assert_eq!(
+            Case::name_of(&workload, &settings),
+            "randread-4k-qd8-j1-irq1"
+        );
+    }
+
+    #[test]
+    fn sizes_survive_the_round_trip() {
+        for bytes in [512, 4096, 1 << 20, 3 << 20, 1536] {
+            assert_eq!(parse_size(&size_name(bytes)), Some(bytes));
+        }
+        assert_eq!(parse_size("4x"), None);
+        assert_eq!(parse_size(""), None);
+        assert_eq!(parse_size("99999999999999999999m"), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! The run folder: `plan.json`, `manifest.json`, `samples.jsonl`, and what is
+//! derived from them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+use crate::sample::{Attributes, LeftOut, Sample};
+
+/// What `manifest.json` holds: everything about a run that is neither plan
+/// nor sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of `ringfence`.
+    pub ringfence: String,
+    /// The command line as given.
+    pub command: Vec<String>,
+    /// Unix time in milliseconds at the start.
+    pub started_ms: u64,
+    /// Unix time in milliseconds at the end; absent while running and after
+    /// an interruption.
+    pub ended_ms: Option<u64>,
+    /// Why the run ended early, in words.
+    pub interrupted: Option<String>,
+    /// Per ring: what the launcher says (host, accelerator, command lines).
+    pub host: BTreeMap<u8, BTreeMap<String, String>>,
+    /// Per ring: what the agents say (`kernel`, `fio`, ...), of the first boot.
+    pub guest: BTreeMap<u8, BTreeMap<String, String>>,
+    /// Names in `guest` whose value differed in a later boot.
+    pub guest_varies: Vec<String>,
+    /// What was read back, one record per distinct set of values.
+    pub attributes: Vec<Attributes>,
+    /// Subjects that cases go without.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A run folder that is being written.
+pub struct RunFolder {
+    path: PathBuf,
+    manifest: Manifest,
+    samples: File,
+}
+
+/// A run folder that was read: as much as was there.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// The plan.
+    pub plan: Plan,
+    /// The manifest; empty if it could not be read.
+    pub manifest: Manifest,
+    /// The samples, in the order in which they were taken.
+    pub samples: Vec<Sample>,
+    /// What could not be read, a line each.
+    pub complaints: Vec<String>,
+}
+
+const PLAN: &str = "plan.json";
+const MANIFEST: &str = "manifest.json";
+const SAMPLES: &str = "samples.jsonl";
+
+impl RunFolder {
+    /// Makes the folder and writes the plan. The folder must be new or empty.
+    pub fn create(path: &Path, plan: &Plan, manifest: Manifest) -> Result<RunFolder> {
+        let shown = path.display();
+        fs::create_dir_all(path)
+            .with_context(|| format!("{shown}: cannot be made; choose a folder with --out"))?;
+        let occupied = fs::read_dir(path)
+            .with_context(|| format!("{shown}: cannot be read"))?
+            .next()
+            .is_some();
+        if occupied {
+            bail!("{shown}: holds something already; choose a new folder with --out");
+        }
+        write_whole(&path.join(PLAN), &serde_json::to_vec_pretty(plan)?)?;
+        let samples = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(path.join(SAMPLES))
+            .with_context(|| format!("{shown}: cannot be written; choose a folder with --out"))?;
+        let folder = RunFolder {
+            path: path.to_path_buf(),
+            manifest,
+            samples,
+        };
+        folder.save_manifest()?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The manifest as it stands.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Changes the manifest and writes it.
+    pub fn update(&mut self, change: impl FnOnce(&mut Manifest)) -> Result<()> {
+        change(&mut self.manifest);
+        self.save_manifest()
+    }
+
+    /// Appends a sample; it has reached the file when this returns.
+    pub fn append(&mut self, sample: &Sample) -> Result<()> {
+        let mut line = serde_json::to_vec(sample)?;
+        line.push(b'\n');
+        self.samples
+            .write_all(&line)
+            .and_then(|()| self.samples.flush())
+            .with_context(|| format!("{}: cannot be written", self.path.join(SAMPLES).display()))
+    }
+
+    fn save_manifest(&self) -> Result<()> {
+        let text = serde_json::to_vec_pretty(&self.manifest)?;
+        write_whole(&self.path.join(MANIFEST), &text)
+    }
+}
+
+impl Recording {
+    /// Reads what is there. Without a plan there is nothing to say; anything
+    /// else that is missing or broken becomes a complaint.
+    pub fn read(path: &Path) -> Result<Recording> {
+        let shown = path.display();
+        if !path.is_dir() {
+            bail!("{shown}: no such folder; give the run folder that `bench` named");
+        }
+        let text = fs::read(path.join(PLAN))
+            .with_context(|| format!("{shown}: holds no plan.json, so it is no run folder"))?;
+        let plan: Plan = serde_json::from_slice(&text)
+            .with_context(|| format!("{shown}/{PLAN}: does not parse"))?;
+        if plan.version != 1 {
+            bail!(
+                "{shown}/{PLAN}: version {} is unknown; this ringfence reads version 1",
+                plan.version
+            );
+        }
+        let mut complaints = Vec::new();
+        let manifest = match fs::read(path.join(MANIFEST))
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Ok(serde_json::from_slice(&text)?))
+        {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                complaints.push(format!("{MANIFEST} is missing or broken: {error}"));
+                Manifest::default()
+            }
+        };
+        let mut samples = Vec::new();
+        match File::open(path.join(SAMPLES)) {
+            Ok(file) => {
+                for (number, line) in BufReader::new(file).split(b'\n').enumerate() {
+                    let sample = line
+                        .map_err(anyhow::Error::from)
+                        .and_then(|line| Ok(serde_json::from_slice::<Sample>(&line)?));
+                    match sample {
+                        Ok(sample)
+                            if sample.value.is_finite() && plan.case(&sample.key).is_some() =>
+                        {
+                            samples.push(sample)
+                        }
+                        Ok(_) => complaints.push(format!(
+                            "{SAMPLES} line {}: not a sample of this plan",
+                            number + 1
+                        )),
+                        Err(_) => complaints
+                            .push(format!("{SAMPLES} line {}: does not parse", number + 1)),
+                    }
+                }
+            }
+            Err(error) => complaints.push(format!("{SAMPLES} cannot be read: {error}")),
+        }
+        Ok(Recording {
+            path: path.to_path_buf(),
+            plan,
+            manifest,
+            samples,
+            complaints,
+        })
+    }
+}
+
+/// Writes a file so that a reader sees the old content or the new, never half.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = path.with_extension("part");
+    fs::write(&temporary, bytes)
+        .and_then(|()| fs::rename(&temporary, path))
+        .with_context(|| format!("{}: cannot be written", path.display()))
+}

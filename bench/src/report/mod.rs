@@ -1,0 +1,103 @@
+//! Draws what a run says: `summary.json`, `summary.md`, `report.html` and
+//! `plots/*.svg`, from the samples, as often as wanted.
+
+pub mod html;
+pub mod markdown;
+pub mod plot;
+pub mod terminal;
+mod words;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::folder::{write_whole, Recording};
+use crate::summary::{summarise, CaseSummary, Summary};
+
+/// Summarises `recording` and writes everything that is derived from it into
+/// `folder`, over what an earlier call wrote there.
+pub fn write(recording: &Recording, folder: &Path) -> Result<Summary> {
+    let summary = summarise(recording);
+    let mut json = serde_json::to_vec_pretty(&summary)?;
+    json.push(b'\n');
+    let plots = folder.join("plots");
+    fs::create_dir_all(&plots).with_context(|| format!("{}: cannot be made", plots.display()))?;
+    for section in sections(&summary) {
+        for plot in plot::all(&section, &summary.run)? {
+            let path = plots.join(format!("{}.svg", plot.name));
+            write_whole(&path, plot.standalone().as_bytes())?;
+        }
+    }
+    write_whole(&folder.join("summary.json"), &json)?;
+    let name = folder.file_name().map(|name| name.to_string_lossy());
+    write_whole(
+        &folder.join("summary.md"),
+        markdown::page(&summary, name.as_deref().unwrap_or("RUN")).as_bytes(),
+    )?;
+    write_whole(
+        &folder.join("report.html"),
+        html::page(&summary)?.as_bytes(),
+    )?;
+    Ok(summary)
+}
+
+/// What is told, tabled and plotted together: the cases of one ring, driver
+/// and metric.
+pub struct Section<'a> {
+    /// 0 or 3.
+    pub ring: u8,
+    /// The driver.
+    pub driver: &'a str,
+    /// The metric.
+    pub metric: &'a str,
+    /// Unit of the metric.
+    pub unit: &'a str,
+    /// Subjects that are compared, in the plan's order.
+    pub subjects: Vec<&'a str>,
+    /// Its cases, in the plan's order; never empty.
+    pub cases: Vec<&'a CaseSummary>,
+}
+
+impl Section<'_> {
+    /// The two subjects of the main comparison.
+    pub fn pair(&self) -> (&str, &str) {
+        let at = |index: usize| self.subjects.get(index).copied().unwrap_or("?");
+        (at(0), at(1))
+    }
+
+    /// Further subjects that the first is compared with in some case.
+    pub fn others(&self) -> Vec<&str> {
+        let compared = |other: &&str| {
+            self.cases
+                .iter()
+                .any(|case| case.against.contains_key(*other))
+        };
+        let further = self.subjects.iter().skip(2).copied();
+        further.filter(compared).collect()
+    }
+}
+
+/// The sections of a summary, in the order of its cases.
+pub fn sections(summary: &Summary) -> Vec<Section<'_>> {
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for case in &summary.cases {
+        let same = sections.iter_mut().find(|section| {
+            (section.ring, section.driver, section.metric)
+                == (case.key.ring, &case.key.driver, &case.metric)
+        });
+        match same {
+            Some(section) => section.cases.push(case),
+            None => sections.push(Section {
+                ring: case.key.ring,
+                driver: &case.key.driver,
+                metric: &case.metric,
+                unit: &case.unit,
+                subjects: words::compared(summary, case.key.ring),
+                cases: vec![case],
+            }),
+        }
+    }
+    sections.sort_by_key(|section| (std::cmp::Reverse(section.ring), section.driver));
+    sections
+}

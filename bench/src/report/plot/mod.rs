@@ -1,0 +1,155 @@
+//! The plots, as SVG.
+
+mod absolute;
+mod canvas;
+pub mod palette;
+mod relative;
+
+use anyhow::Result;
+
+use crate::summary::{CaseSummary, Comparison, Run};
+
+use super::{words, Section};
+
+/// How a plot uses its width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// 960 pixels, labels left of the rows.
+    Wide,
+    /// 360 pixels, labels above the rows.
+    Narrow,
+}
+
+/// A plot, and what it is called.
+pub struct Plot {
+    /// Name of its file, without the ending.
+    pub name: String,
+    /// What it shows, in a sentence: the text for those who do not see it.
+    pub title: String,
+    svg: String,
+}
+
+impl Plot {
+    /// A file of its own, with its dark colours.
+    pub fn standalone(&self) -> String {
+        self.with_head("", &format!("<style>{}</style>\n", palette::dark_rules()))
+    }
+
+    /// A part of a page whose styles hold [`palette::dark_rules`].
+    pub fn inline(&self, class: &str) -> String {
+        self.with_head(&format!(" class=\"plot {class}\""), "")
+    }
+
+    /// The drawing with a role, a title and `more` after its first tag.
+    fn with_head(&self, attributes: &str, more: &str) -> String {
+        let title = escape(&self.title);
+        let start = self.svg.find("<svg").map_or(0, |at| at + 4);
+        let end = self.svg[start..]
+            .find('>')
+            .map_or(start, |at| start + at + 1);
+        format!(
+            "<svg role=\"img\" aria-label=\"{title}\"{attributes}{}\n<title>{title}</title>\n{more}{}",
+            &self.svg[start..end],
+            self.svg[end..].trim_start()
+        )
+    }
+}
+
+/// Every plot of a section that becomes a file.
+pub fn all(section: &Section<'_>, run: &Run) -> Result<Vec<Plot>> {
+    let mut plots = relatives(section, run, Layout::Wide)?;
+    plots.push(absolute(section, Layout::Wide)?);
+    Ok(plots)
+}
+
+/// The plot of the headlines against the second subject, and one for each
+/// further subject.
+pub fn relatives(section: &Section<'_>, run: &Run, layout: Layout) -> Result<Vec<Plot>> {
+    let mut plots = vec![relative(section, run, layout, section.pair().1, |case| {
+        Some(&case.main)
+    })?];
+    for other in section.others() {
+        let mut plot = relative(section, run, layout, other, |case| case.against.get(other))?;
+        plot.name = format!("{}-{}", plot.name, file_name(other));
+        plots.push(plot);
+    }
+    Ok(plots)
+}
+
+fn relative<'a>(
+    section: &'a Section<'a>,
+    run: &Run,
+    layout: Layout,
+    other: &str,
+    pick: impl Fn(&'a CaseSummary) -> Option<&'a Comparison>,
+) -> Result<Plot> {
+    let rows: Vec<(&str, &Comparison)> = section
+        .cases
+        .iter()
+        .filter_map(|case| Some((case.key.case.as_str(), pick(case)?)))
+        .collect();
+    let title = format!(
+        "{} against {}: relative change of {}, {}",
+        words::subject(section.pair().0),
+        words::subject(other),
+        words::metric(section.metric),
+        words::place(section)
+    );
+    let better = section.cases.first().map(|case| case.better);
+    Ok(Plot {
+        name: format!("{}-relative", stem(section)),
+        svg: relative::draw(&title, &rows, run.margin, better, layout)?,
+        title,
+    })
+}
+
+/// The plot of every subject's mean.
+pub fn absolute(section: &Section<'_>, layout: Layout) -> Result<Plot> {
+    let title = format!(
+        "{} by subject, {}",
+        words::capitalised(&words::metric_and_unit(section.metric, section.unit)),
+        words::place(section)
+    );
+    Ok(Plot {
+        name: format!("{}-absolute", stem(section)),
+        svg: absolute::draw(&title, section, layout)?,
+        title,
+    })
+}
+
+/// `ring0-nullblk`, or `ring3-nullblk-driver-cost`.
+fn stem(section: &Section<'_>) -> String {
+    let mut stem = format!("ring{}-{}", section.ring, file_name(section.driver));
+    if section.metric != crate::summary::IOPS {
+        stem.push('-');
+        stem.push_str(&file_name(section.metric));
+    }
+    stem
+}
+
+/// Only letters, digits and `-` of a name that may come from anywhere.
+fn file_name(name: &str) -> String {
+    let plain = |letter: char| match letter.is_ascii_alphanumeric() {
+        true => letter.to_ascii_lowercase(),
+        false => '-',
+    };
+    name.chars().map(plain).collect()
+}
+
+/// Text for HTML and XML, in elements and in attributes.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // XML knows no other control characters.
+            letter if letter.is_control() && !"\n\t".contains(letter) => escaped.push('\u{fffd}'),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,379 @@
+//! Numbers and findings in words, the same in every format.
+
+use crate::statistics::headline::Headline;
+use crate::statistics::interval::Interval;
+use crate::statistics::verdict::{Direction, Verdict};
+use crate::summary::{Comparison, Run, Summary, DRIVER_COST, EMPTY, IOPS};
+
+use super::Section;
+
+/// The subjects of a ring that are compared, in the plan's order.
+pub fn compared(summary: &Summary, ring: u8) -> Vec<&str> {
+    let subjects = summary.run.subjects.get(&ring);
+    subjects
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .filter(|subject| *subject != EMPTY)
+        .collect()
+}
+
+/// A subject's name in running text.
+pub fn subject(name: &str) -> &str {
+    match name {
+        "rust" => "Rust",
+        "c" => "C",
+        other => other,
+    }
+}
+
+/// A metric's name in running text.
+pub fn metric(name: &str) -> &str {
+    match name {
+        IOPS => "IOPS",
+        DRIVER_COST => "driver cost",
+        other => other,
+    }
+}
+
+/// A metric's name with its unit, where the unit is not plain.
+pub fn metric_and_unit(name: &str, unit: &str) -> String {
+    match name {
+        IOPS => "IOPS".into(),
+        _ => format!("{}, {unit} an I/O", metric(name)),
+    }
+}
+
+/// A verdict in one word.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Faster => "faster",
+        Verdict::Slower => "slower",
+        Verdict::Equivalent => "equivalent",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::NotComparable => "not-comparable",
+    }
+}
+
+/// The direction that stands beside a verdict of equivalence.
+pub fn direction_beside(comparison: &Comparison) -> Option<&'static str> {
+    match (comparison.verdict, comparison.direction) {
+        (Verdict::Equivalent, Direction::Faster) => Some("faster"),
+        (Verdict::Equivalent, Direction::Slower) => Some("slower"),
+        _ => None,
+    }
+}
+
+/// `+0.41%`, `-12.3%`, `+140%`.
+pub fn percent(fraction: f64) -> String {
+    format!("{}%", percent_number(fraction))
+}
+
+/// `[-1.20, +0.52]`, in percent.
+pub fn percent_interval(interval: &Interval) -> String {
+    format!(
+        "[{}, {}]",
+        percent_number(interval.lo),
+        percent_number(interval.hi)
+    )
+}
+
+fn percent_number(fraction: f64) -> String {
+    let value = fraction * 100.0;
+    let text = match value.abs() {
+        size if size >= 99.95 => format!("{value:+.0}"),
+        size if size >= 9.995 => format!("{value:+.1}"),
+        _ => format!("{value:+.2}"),
+    };
+    match text.as_str() {
+        "-0.00" | "+0.00" => "0.00".into(),
+        _ => text,
+    }
+}
+
+/// Three significant digits and an SI suffix: `51.9k`, `1.23M`, `12.3`.
+pub fn si(value: f64) -> String {
+    significant(value, 3)
+}
+
+/// Four significant digits and an SI suffix.
+pub fn si_fine(value: f64) -> String {
+    significant(value, 4)
+}
+
+fn significant(value: f64, digits: i32) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}");
+    }
+    let magnitude = |value: f64| value.abs().log10().floor() as i32;
+    let unit = 10f64.powi(magnitude(value) - digits + 1);
+    let rounded = (value / unit).round() * unit;
+    let thousands = magnitude(rounded * (1.0 + 1e-12)).div_euclid(3).clamp(0, 4);
+    let scaled = rounded / 1000f64.powi(thousands);
+    let decimals = (digits - 1 - magnitude(scaled * (1.0 + 1e-12))).clamp(0, digits) as usize;
+    let suffix = ["", "k", "M", "G", "T"][thousands as usize];
+    format!("{scaled:.decimals$}{suffix}")
+}
+
+/// A margin as a percentage: `1%`, `0.5%`.
+pub fn margin(fraction: f64) -> String {
+    format!("{}%", (fraction * 1e6).round() / 1e4)
+}
+
+/// The headline's change and interval: `+0.41% [-1.20, +0.52]`.
+pub fn headline(headline: Option<&Headline>) -> String {
+    match headline {
+        None => "-".into(),
+        Some(headline) => match &headline.ci95 {
+            Some(ci95) => format!("{} {}", percent(headline.mean), percent_interval(ci95)),
+            None => format!("{} (one boot)", percent(headline.mean)),
+        },
+    }
+}
+
+/// `ring 0, nullblk`.
+pub fn place(section: &Section<'_>) -> String {
+    format!("ring {}, {}", section.ring, section.driver)
+}
+
+/// `Ring 0, nullblk: IOPS`.
+pub fn section_title(section: &Section<'_>) -> String {
+    format!(
+        "{}: {}",
+        capitalised(&place(section)),
+        metric_and_unit(section.metric, section.unit)
+    )
+}
+
+/// The verdicts of a section in a sentence or two; `pick` chooses the
+/// comparison of a case, `other` is the second subject.
+pub fn verdict_sentence<'a>(
+    section: &'a Section<'a>,
+    run: &Run,
+    other: &str,
+    pick: impl Fn(&'a crate::summary::CaseSummary) -> Option<&'a Comparison>,
+) -> String {
+    let comparisons: Vec<&Comparison> =
+        section.cases.iter().filter_map(|case| pick(case)).collect();
+    let total = comparisons.len();
+    let count = |wanted: Verdict| {
+        let same = comparisons.iter().filter(|one| one.verdict == wanted);
+        same.count()
+    };
+    let findings = [
+        (
+            count(Verdict::Faster),
+            format!("faster than {}", subject(other)),
+        ),
+        (
+            count(Verdict::Slower),
+            format!("slower than {}", subject(other)),
+        ),
+        (
+            count(Verdict::Equivalent),
+            format!(
+                "equivalent to {} within {}",
+                subject(other),
+                margin(run.margin)
+            ),
+        ),
+    ];
+    let found: Vec<String> = findings
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{what} in {count}"))
+        .collect();
+    let mut parts = Vec::new();
+    if !found.is_empty() {
+        parts.push(format!(
+            "{} is {}",
+            subject(section.pair().0),
+            found.join(", ")
+        ));
+    }
+    match count(Verdict::Inconclusive) {
+        0 => {}
+        1 => parts.push("1 is inconclusive".into()),
+        count => parts.push(format!("{count} are inconclusive")),
+    }
+    match count(Verdict::NotComparable) {
+        0 => {}
+        count => parts.push(format!("{count} cannot be compared")),
+    }
+    let cases = if total == 1 { "case" } else { "cases" };
+    let mut text = match parts.is_empty() {
+        true => return "There are no cases.".into(),
+        false => format!("Of {total} {cases}, {}.", parts.join("; ")),
+    };
+    if let Some(range) = range(&comparisons) {
+        text.push(' ');
+        text.push_str(&range);
+    }
+    text
+}
+
+/// Median and range of the headlines.
+fn range(comparisons: &[&Comparison]) -> Option<String> {
+    let mut changes: Vec<f64> = comparisons
+        .iter()
+        .filter_map(|comparison| Some(comparison.shown()?.mean))
+        .collect();
+    changes.sort_by(f64::total_cmp);
+    let (lowest, highest) = (changes.first()?, changes.last()?);
+    let middle = changes.len() / 2;
+    let median = match changes.len() % 2 {
+        0 => (changes[middle - 1] + changes[middle]) / 2.0,
+        _ => changes[middle],
+    };
+    Some(match changes.len() {
+        1 => format!("The change is {}.", percent(*lowest)),
+        _ => format!(
+            "The changes run from {} to {}, median {}.",
+            percent(*lowest),
+            percent(*highest),
+            percent(median)
+        ),
+    })
+}
+
+/// The first letter made large.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+/// How much of the plan there is: `96 of 96 samples in 4 of 4 boots`.
+pub fn completeness(run: &Run) -> String {
+    let boots: Vec<String> = run
+        .boots
+        .sampled
+        .iter()
+        .rev()
+        .map(|(ring, sampled)| {
+            let unit = if *ring == 3 { "processes" } else { "boots" };
+            format!("ring {ring}: {sampled} of {} {unit}", run.boots.planned)
+        })
+        .collect();
+    format!(
+        "{} of {} samples ({})",
+        run.samples.taken,
+        run.samples.expected,
+        boots.join("; ")
+    )
+}
+
+/// The command line as a shell would take it.
+pub fn command(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    let quoted: Vec<String> = words
+        .iter()
+        .map(|word| match !word.is_empty() && word.chars().all(plain) {
+            true => word.clone(),
+            false => format!("'{}'", word.replace('\'', r"'\''")),
+        })
+        .collect();
+    quoted.join(" ")
+}
+
+/// What is said of cases, each once, and the cases of which it is said.
+pub fn grouped<'a>(said: &[(&'a str, &str)]) -> Vec<(&'a str, String)> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (what, case) in said {
+        match groups.iter_mut().find(|(known, _)| known == what) {
+            Some((_, cases)) if cases.contains(case) => {}
+            Some((_, cases)) => cases.push(case),
+            None => groups.push((what, vec![case])),
+        }
+    }
+    let list = |(what, cases): (&'a str, Vec<&str>)| (what, case_list(&cases));
+    groups.into_iter().map(list).collect()
+}
+
+/// Names of cases, the first few of many.
+pub fn case_list(cases: &[&str]) -> String {
+    match cases.len() {
+        count if count > 6 => format!("{} and {} more cases", cases[..4].join(", "), count - 4),
+        _ => cases.join(", "),
+    }
+}
+
+/// How to read the numbers, a sentence each.
+pub fn method(run: &Run) -> Vec<String> {
+    vec![
+        format!(
+            "Every boot (in ring 3: every process) holds {} block{} of each case; a block is one \
+             sample of every subject, back to back, in balanced random order (seed {}).",
+            run.blocks,
+            if run.blocks == 1 { "" } else { "s" },
+            run.seed
+        ),
+        "The headline takes boots as replicates: within each boot the logarithm of the ratio of \
+         the subjects' means, over boots its mean and t interval. Blocks in which a subject was \
+         not sampled do not count."
+            .into(),
+        format!(
+            "Equivalent: the headline's 90% interval lies within 1/(1+m) and 1+m for a margin m \
+             of {} (two one-sided tests at 5% each). Faster or slower: its 95% interval excludes \
+             zero. Both can hold; then equivalent is the verdict, and the direction is kept \
+             beside it. Else the case is inconclusive, which does not mean equal.",
+            margin(run.margin)
+        ),
+        "Not comparable: an attribute that decides performance was read back differently from \
+         the subjects, so no number of samples makes a verdict."
+            .into(),
+        "The classical view takes every sample as a replicate (difference of means, Welch's t, \
+         95%; relative: over the second subject's mean). It is too sure of itself where boots \
+         differ, and decides nothing here."
+            .into(),
+        "Intervals and verdicts are not corrected for the number of cases: of 20 cases without \
+         any difference, one is expected to show a direction by chance."
+            .into(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_three_digits_and_take_a_suffix() {
+        for (value, text) in [
+            (51_934.0, "51.9k"),
+            (1_234_567.0, "1.23M"),
+            (999.6, "1.00k"),
+            (999_600.0, "1.00M"),
+            (12.34, "12.3"),
+            (0.1234, "0.123"),
+            (7.0, "7.00"),
+            (-2_500.0, "-2.50k"),
+            (0.0, "0"),
+            (1000.0, "1.00k"),
+        ] {
+            assert_eq!(si(value), text, "{value}");
+        }
+        assert_eq!(si_fine(51_934.0), "51.93k");
+    }
+
+    #[test]
+    fn percentages_keep_their_width() {
+        for (fraction, text) in [
+            (0.0041, "+0.41%"),
+            (-0.12345, "-12.3%"),
+            (1.4, "+140%"),
+            (-0.000001, "0.00%"),
+            (0.09999, "+10.0%"),
+        ] {
+            assert_eq!(percent(fraction), text);
+        }
+        assert_eq!((margin(0.01), margin(0.005)), ("1%".into(), "0.5%".into()));
+    }
+
+    #[test]
+    fn a_command_survives_the_shell() {
+        let words = ["ringfence", "bench", "--case", "rand*", "it's"].map(String::from);
+        assert_eq!(command(&words), r"ringfence bench --case 'rand*' 'it'\''s'");
+    }
+}

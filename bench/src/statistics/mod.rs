@@ -1,0 +1,12 @@
+//! The statistics: small, pure functions over numbers.
+//!
+//! Two views of the same samples stand side by side. The *classical* one
+//! ([`welch`]) treats every sample as a replicate. The *headline*
+//! ([`headline`]) treats every boot as one, because boots differ by more than
+//! samples within a boot do; verdicts come from it alone.
+
+pub mod headline;
+pub mod interval;
+pub mod moments;
+pub mod verdict;
+pub mod welch;

@@ -1,0 +1,248 @@
+//! What a run says: `summary.json`.
+
+mod cases;
+mod warnings;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::case::CaseKey;
+use crate::folder::Recording;
+use crate::parity::ParityItem;
+use crate::sample::LeftOut;
+use crate::statistics::headline::Headline;
+use crate::statistics::interval::Interval;
+use crate::statistics::verdict::{Better, Direction, Verdict};
+
+/// The subject of ring 3 that does nothing: its cost is the load loop's own.
+pub const EMPTY: &str = "empty";
+
+/// Operations a second, as sampled.
+pub const IOPS: &str = "iops";
+
+/// Nanoseconds an operation above those of the subject [`EMPTY`], derived
+/// from `iops`.
+pub const DRIVER_COST: &str = "driver-cost";
+
+/// All of `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The run as a whole.
+    pub run: Run,
+    /// One entry a case and metric, in the order of the plan.
+    pub cases: Vec<CaseSummary>,
+}
+
+/// The run as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Version of `ringfence` that took the samples; empty if not recorded.
+    pub ringfence: String,
+    /// The command line that made the run.
+    pub command: Vec<String>,
+    /// Unix time in milliseconds at the start; 0 if not recorded.
+    pub started_ms: u64,
+    /// Unix time in milliseconds at the end, if it came to one.
+    pub ended_ms: Option<u64>,
+    /// Seed of the random orders.
+    pub seed: u64,
+    /// Whether it was the short plan that says little.
+    pub quick: bool,
+    /// Margin of equivalence as a fraction.
+    pub margin: f64,
+    /// Blocks of each case in a boot.
+    pub blocks: u32,
+    /// Boots, the unit of replication.
+    pub boots: Boots,
+    /// Samples.
+    pub samples: Samples,
+    /// Whether every sample of the plan is there, but for subjects that were
+    /// left out.
+    pub complete: bool,
+    /// Why it ended early, if it did.
+    pub interrupted: Option<String>,
+    /// What could not be read or used, a line each.
+    pub complaints: Vec<String>,
+    /// What a reader must know before believing a number, a sentence each.
+    pub warnings: Vec<String>,
+    /// Subjects by ring, the first compared with the second.
+    pub subjects: BTreeMap<u8, Vec<String>>,
+    /// Settings that differ by subject because the user asked for it.
+    pub overrides: BTreeMap<String, BTreeMap<String, String>>,
+    /// Per ring: what the launcher said of the host.
+    pub host: BTreeMap<u8, BTreeMap<String, String>>,
+    /// Per ring: what the agents said of the machine under test.
+    pub guest: BTreeMap<u8, BTreeMap<String, String>>,
+    /// Names in `guest` whose value differed in a later boot.
+    pub guest_varies: Vec<String>,
+}
+
+/// Boots planned, and those with samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Boots {
+    /// As the plan says, for each ring.
+    pub planned: u32,
+    /// With at least one sample, by ring.
+    pub sampled: BTreeMap<u8, u32>,
+}
+
+/// Samples expected, less subjects left out, and taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Samples {
+    /// As the plan says, less those of subjects that were left out.
+    pub expected: u64,
+    /// In the folder and of use.
+    pub taken: u64,
+}
+
+/// One case in one metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaseSummary {
+    /// Driver, ring and name.
+    #[serde(flatten)]
+    pub key: CaseKey,
+    /// [`IOPS`] or [`DRIVER_COST`].
+    pub metric: String,
+    /// Unit of the metric.
+    pub unit: String,
+    /// Which way of it is better.
+    pub better: Better,
+    /// What each subject gave.
+    pub subjects: BTreeMap<String, SubjectSummary>,
+    /// The first subject against the second.
+    #[serde(flatten)]
+    pub main: Comparison,
+    /// The first subject against each further one.
+    pub against: BTreeMap<String, Comparison>,
+    /// What was read back from the subjects.
+    pub parity: Vec<ParityItem>,
+    /// Subjects that this case goes without.
+    pub left_out: Vec<LeftOutSubject>,
+}
+
+/// Number, mean, deviation and 95% t interval of the values of one subject:
+/// its samples, or for [`DRIVER_COST`] its boots.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubjectSummary {
+    /// How many values.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their deviation; `None` for one value.
+    pub sd: Option<f64>,
+    /// Interval of the mean; `None` for one value.
+    pub ci95: Option<Interval>,
+}
+
+/// A mean and its 95% interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The mean.
+    pub mean: f64,
+    /// Its interval; `None` where there are too few values.
+    pub ci95: Option<Interval>,
+}
+
+/// One subject against another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Classical view: difference of the means with Welch's interval, every
+    /// sample a replicate.
+    pub difference: Option<Estimate>,
+    /// The same divided by the second subject's mean: (rust - c) / c. The
+    /// interval is the difference's over that mean, which is taken as exact,
+    /// as in the report that this project follows.
+    pub relative: Option<Estimate>,
+    /// Headline: relative change over boots. Verdicts come from it alone.
+    pub headline: Option<Headline>,
+    /// The verdict on the first subject.
+    pub verdict: Verdict,
+    /// Sign of the headline, where its 95% interval excludes zero. Kept
+    /// beside every verdict but `not-comparable`.
+    pub direction: Direction,
+    /// Why there is no better verdict, where that is not plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Comparison {
+    /// The headline, unless the subjects were not made equal: then its number
+    /// is in `summary.json` for whoever looks for it, and reports show none.
+    pub fn shown(&self) -> Option<&Headline> {
+        let comparable = self.verdict != Verdict::NotComparable;
+        self.headline.as_ref().filter(|_| comparable)
+    }
+}
+
+/// A subject that a case goes without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutSubject {
+    /// Which.
+    pub subject: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Works out everything that the samples of a run say.
+pub fn summarise(recording: &Recording) -> Summary {
+    let plan = &recording.plan;
+    let manifest = &recording.manifest;
+    let table = cases::Table::of(recording);
+    let mut complaints = recording.complaints.clone();
+    complaints.extend(table.complaints.iter().cloned());
+    let samples = Samples {
+        expected: expected(recording),
+        taken: table.taken,
+    };
+    let mut run = Run {
+        ringfence: manifest.ringfence.clone(),
+        command: manifest.command.clone(),
+        started_ms: manifest.started_ms,
+        ended_ms: manifest.ended_ms,
+        seed: plan.seed,
+        quick: plan.quick,
+        margin: plan.margin,
+        blocks: plan.blocks,
+        boots: Boots {
+            planned: plan.boots,
+            sampled: table.boots(plan),
+        },
+        samples,
+        complete: samples.taken >= samples.expected,
+        interrupted: manifest.interrupted.clone(),
+        complaints,
+        warnings: Vec::new(),
+        subjects: plan.subjects.clone(),
+        overrides: plan.overrides.clone(),
+        host: manifest.host.clone(),
+        guest: manifest.guest.clone(),
+        guest_varies: manifest.guest_varies.clone(),
+    };
+    run.warnings = warnings::of(&run);
+    Summary {
+        run,
+        cases: cases::summarise(recording, &table),
+    }
+}
+
+/// The plan's samples less those of subjects that cases go without.
+fn expected(recording: &Recording) -> u64 {
+    let plan = &recording.plan;
+    let mut left_out: Vec<&LeftOut> = Vec::new();
+    for new in &recording.manifest.left_out {
+        let planned = plan.case(&new.key).is_some()
+            && plan
+                .subjects
+                .get(&new.key.ring)
+                .is_some_and(|subjects| subjects.contains(&new.subject));
+        let known = left_out
+            .iter()
+            .any(|old| old.key == new.key && old.subject == new.subject);
+        if planned && !known {
+            left_out.push(new);
+        }
+    }
+    let each = u64::from(plan.boots) * u64::from(plan.blocks);
+    plan.samples().saturating_sub(left_out.len() as u64 * each)
+}

@@ -1,0 +1,381 @@
+//! From samples to comparisons, case by case.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    CaseSummary, Comparison, Estimate, LeftOutSubject, SubjectSummary, DRIVER_COST, EMPTY, IOPS,
+};
+use crate::case::{Case, CaseKey};
+use crate::folder::Recording;
+use crate::parity::{self, ParityItem};
+use crate::plan::Plan;
+use crate::sample::Attributes;
+use crate::statistics::headline::{over_boots, BootPair};
+use crate::statistics::interval::of_mean;
+use crate::statistics::moments::Moments;
+use crate::statistics::verdict::{judge, Better, Direction, Verdict};
+use crate::statistics::welch::Welch;
+
+/// Values of one subject in one case, by boot and block.
+type Series = BTreeMap<(u32, u32), f64>;
+
+/// The usable samples of a run, sorted by case and subject.
+#[derive(Default)]
+pub struct Table {
+    series: HashMap<CaseKey, BTreeMap<String, Series>>,
+    /// How many there are.
+    pub taken: u64,
+    /// Why others are of no use.
+    pub complaints: Vec<String>,
+}
+
+impl Table {
+    /// Sorts the samples of a recording.
+    pub fn of(recording: &Recording) -> Table {
+        let plan = &recording.plan;
+        let mut table = Table::default();
+        let mut unknown = BTreeSet::new();
+        let mut twice = 0u64;
+        for sample in &recording.samples {
+            let planned = plan
+                .subjects
+                .get(&sample.key.ring)
+                .is_some_and(|subjects| subjects.contains(&sample.subject));
+            if !planned {
+                unknown.insert(format!(
+                    "subject {}, which is not in the plan",
+                    sample.subject
+                ));
+            } else if sample.metric != IOPS {
+                unknown.insert(format!("metric {}, which is not known", sample.metric));
+            } else {
+                let place = (sample.boot, sample.block);
+                if !table.series.contains_key(&sample.key) {
+                    table.series.insert(sample.key.clone(), BTreeMap::new());
+                }
+                let subjects = table.series.entry(sample.key.clone()).or_default();
+                let series = subjects.entry(sample.subject.clone()).or_default();
+                match series.insert(place, sample.value) {
+                    None => table.taken += 1,
+                    Some(_) => twice += 1,
+                }
+            }
+        }
+        table
+            .complaints
+            .extend(unknown.into_iter().map(|what| format!("samples of {what}")));
+        if twice > 0 {
+            table.complaints.push(format!(
+                "{twice} samples that were taken a second time in the same block replace the first"
+            ));
+        }
+        table
+    }
+
+    /// Boots with samples, by ring of the plan.
+    pub fn boots(&self, plan: &Plan) -> BTreeMap<u8, u32> {
+        let count = |ring| {
+            let boots: BTreeSet<u32> = self
+                .series
+                .iter()
+                .filter(|(key, _)| key.ring == ring)
+                .flat_map(|(_, subjects)| subjects.values())
+                .flat_map(|series| series.keys().map(|(boot, _)| *boot))
+                .collect();
+            boots.len() as u32
+        };
+        let rings = plan.rings();
+        rings.into_iter().map(|ring| (ring, count(ring))).collect()
+    }
+}
+
+/// All entries of `summary.json`, in the order of the plan.
+pub fn summarise(recording: &Recording, table: &Table) -> Vec<CaseSummary> {
+    let mut attributes: HashMap<&CaseKey, Vec<&Attributes>> = HashMap::new();
+    for record in &recording.manifest.attributes {
+        attributes.entry(&record.key).or_default().push(record);
+    }
+    let none = BTreeMap::new();
+    let mut entries = Vec::new();
+    for case in &recording.plan.cases {
+        let key = case.key();
+        let series = table.series.get(&key).unwrap_or(&none);
+        let records = attributes.get(&key).map_or(&[][..], Vec::as_slice);
+        let about = About::new(recording, case, records);
+        let samples: BTreeMap<String, Values> = series
+            .iter()
+            .map(|(subject, series)| (subject.clone(), Values::samples(series)))
+            .collect();
+        entries.push(about.entry(IOPS, "1/s", Better::Higher, &samples));
+        if let Some(empty) = series.get(EMPTY) {
+            let costs: BTreeMap<String, Values> = series
+                .iter()
+                .filter(|(subject, _)| *subject != EMPTY)
+                .map(|(subject, series)| {
+                    let cost = cost(series, empty, case.workload.jobs);
+                    (subject.clone(), Values::boots(cost))
+                })
+                .collect();
+            entries.push(about.entry(DRIVER_COST, "ns", Better::Lower, &costs));
+        }
+    }
+    entries
+}
+
+/// Nanoseconds of a job's time that an operation takes above an empty one,
+/// block by block. With a closed loop of `jobs` threads that is
+/// `jobs / iops`, whatever the depth.
+fn cost(series: &Series, empty: &Series, jobs: u32) -> Series {
+    let time = |iops: f64| (iops > 0.0).then(|| 1e9 * f64::from(jobs) / iops);
+    series
+        .iter()
+        .filter_map(|(place, iops)| {
+            let base = time(*empty.get(place)?)?;
+            Some((*place, time(*iops)? - base))
+        })
+        .collect()
+}
+
+/// One subject's values: what the headline uses and what the classical view
+/// calls a value.
+struct Values {
+    series: Series,
+    classical: Vec<f64>,
+}
+
+impl Values {
+    /// Every sample is a value.
+    fn samples(series: &Series) -> Values {
+        Values {
+            classical: series.values().copied().collect(),
+            series: series.clone(),
+        }
+    }
+
+    /// The mean of every boot is a value.
+    fn boots(series: Series) -> Values {
+        let mut boots: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for ((boot, _), value) in &series {
+            boots.entry(*boot).or_default().push(*value);
+        }
+        let classical = boots
+            .values()
+            .filter_map(|values| Some(Moments::of(values)?.mean))
+            .collect();
+        Values { series, classical }
+    }
+}
+
+/// What is the same for every metric of a case.
+struct About<'a> {
+    key: CaseKey,
+    /// Subjects that are compared, in the plan's order.
+    subjects: Vec<&'a str>,
+    records: &'a [&'a Attributes],
+    left_out: Vec<LeftOutSubject>,
+    margin: f64,
+}
+
+impl<'a> About<'a> {
+    fn new(recording: &'a Recording, case: &Case, records: &'a [&'a Attributes]) -> About<'a> {
+        let key = case.key();
+        let subjects = recording.plan.subjects.get(&case.ring);
+        let mut left_out: Vec<LeftOutSubject> = Vec::new();
+        for record in &recording.manifest.left_out {
+            let new = LeftOutSubject {
+                subject: record.subject.clone(),
+                why: record.why.clone(),
+            };
+            if record.key == key && !left_out.contains(&new) {
+                left_out.push(new);
+            }
+        }
+        About {
+            key,
+            subjects: subjects
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .filter(|subject| *subject != EMPTY)
+                .collect(),
+            records,
+            left_out,
+            margin: recording.plan.margin,
+        }
+    }
+
+    fn entry(
+        &self,
+        metric: &str,
+        unit: &str,
+        better: Better,
+        values: &BTreeMap<String, Values>,
+    ) -> CaseSummary {
+        let against = match self.subjects.split_first() {
+            Some((first, rest)) => rest
+                .iter()
+                .skip(1)
+                .filter(|other| values.contains_key(**other))
+                .map(|other| {
+                    let comparison = self.compare(first, other, better, values);
+                    (other.to_string(), comparison)
+                })
+                .collect(),
+            None => BTreeMap::new(),
+        };
+        CaseSummary {
+            key: self.key.clone(),
+            metric: metric.into(),
+            unit: unit.into(),
+            better,
+            subjects: values
+                .iter()
+                .filter_map(|(subject, values)| {
+                    let moments = Moments::of(&values.classical)?;
+                    Some((subject.clone(), subject_summary(&moments)))
+                })
+                .collect(),
+            main: match self.subjects[..] {
+                [first, second, ..] => self.compare(first, second, better, values),
+                _ => refused("fewer than two subjects were run".into()),
+            },
+            against,
+            parity: parity::over_boots(self.records.iter().copied(), &self.subjects),
+            left_out: self.left_out.clone(),
+        }
+    }
+
+    fn compare(
+        &self,
+        first: &str,
+        second: &str,
+        better: Better,
+        values: &BTreeMap<String, Values>,
+    ) -> Comparison {
+        for subject in [first, second] {
+            if let Some(left_out) = self.left_out.iter().find(|l| l.subject == subject) {
+                if !values.contains_key(subject) {
+                    return refused(format!("{subject} was left out: {}", left_out.why));
+                }
+            }
+        }
+        let (Some(a), Some(b)) = (values.get(first), values.get(second)) else {
+            let missing = match values.contains_key(first) {
+                true => second.to_string(),
+                false if values.contains_key(second) => first.to_string(),
+                false => format!("{first} and {second}"),
+            };
+            return Comparison {
+                verdict: Verdict::Inconclusive,
+                reason: Some(format!("no samples of {missing}")),
+                ..refused(String::new())
+            };
+        };
+        let pairs = pairs(&a.series, &b.series);
+        let (difference, relative) = classical(&a.classical, &b.classical);
+        let headline = over_boots(&pairs);
+        let (verdict, direction, reason) = match (&headline, self.unequal(first, second, &pairs)) {
+            (_, Some(why)) => (Verdict::NotComparable, Direction::None, Some(why)),
+            (Err(why), None) => (Verdict::Inconclusive, Direction::None, Some(why.clone())),
+            (Ok(headline), None) => {
+                let (verdict, direction) = judge(headline, better, self.margin);
+                let reason = (headline.boots < 2)
+                    .then(|| "one boot gives no interval; take at least 2, better 10".into());
+                (verdict, direction, reason)
+            }
+        };
+        Comparison {
+            difference,
+            relative,
+            headline: headline.ok(),
+            verdict,
+            direction,
+            reason,
+        }
+    }
+
+    /// Why the two cannot be compared, if they cannot: something blocking
+    /// differs in some boot, or a boot with samples read nothing back.
+    fn unequal(&self, first: &str, second: &str, pairs: &[BootPair]) -> Option<String> {
+        let read_back = |subject: &str, boot: u32| {
+            self.records
+                .iter()
+                .any(|record| record.subject == subject && record.boots.contains(&boot))
+        };
+        for pair in pairs {
+            for subject in [first, second] {
+                if !read_back(subject, pair.boot) {
+                    return Some(format!(
+                        "nothing that {subject} read back in boot {} is recorded, so whether the \
+                         subjects were equal is not known",
+                        pair.boot
+                    ));
+                }
+            }
+        }
+        let items = parity::over_boots(self.records.iter().copied(), &[first, second]);
+        let words: Vec<String> = items
+            .iter()
+            .filter(|item| item.blocks())
+            .map(ParityItem::words)
+            .collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+}
+
+/// No comparison at all, and why.
+fn refused(why: String) -> Comparison {
+    Comparison {
+        difference: None,
+        relative: None,
+        headline: None,
+        verdict: Verdict::NotComparable,
+        direction: Direction::None,
+        reason: Some(why),
+    }
+}
+
+fn subject_summary(moments: &Moments) -> SubjectSummary {
+    SubjectSummary {
+        n: moments.n,
+        mean: moments.mean,
+        sd: moments.sd,
+        ci95: of_mean(moments, 0.95),
+    }
+}
+
+/// Difference of means with Welch's interval, and both over the second mean.
+fn classical(first: &[f64], second: &[f64]) -> (Option<Estimate>, Option<Estimate>) {
+    let (Some(a), Some(b)) = (Moments::of(first), Moments::of(second)) else {
+        return (None, None);
+    };
+    let welch = Welch::between(&a, &b);
+    let ci95 = welch.interval(0.95);
+    let difference = Estimate {
+        mean: welch.difference,
+        ci95,
+    };
+    let relative = (b.mean != 0.0).then(|| Estimate {
+        mean: welch.difference / b.mean,
+        ci95: ci95.map(|ends| ends.divided_by(b.mean)),
+    });
+    (Some(difference), relative)
+}
+
+/// The means of each boot over the blocks in which both were sampled.
+fn pairs(first: &Series, second: &Series) -> Vec<BootPair> {
+    let mut sums: BTreeMap<u32, (f64, f64, u32)> = BTreeMap::new();
+    for ((boot, block), a) in first {
+        if let Some(b) = second.get(&(*boot, *block)) {
+            let sum = sums.entry(*boot).or_default();
+            *sum = (sum.0 + a, sum.1 + b, sum.2 + 1);
+        }
+    }
+    sums.into_iter()
+        .map(|(boot, (a, b, n))| BootPair {
+            boot,
+            first: a / f64::from(n),
+            second: b / f64::from(n),
+        })
+        .collect()
+}

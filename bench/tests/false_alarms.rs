@@ -1,0 +1,66 @@
+//! Why boots are the replicates: identical subjects whose boots vary.
+
+mod synthetic;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use ringfence_bench::statistics::headline::{over_boots, BootPair};
+use ringfence_bench::statistics::interval::of_mean;
+use ringfence_bench::statistics::moments::Moments;
+use synthetic::normal;
+
+const RUNS: usize = 1000;
+const BOOTS: usize = 10;
+const BLOCKS: usize = 4;
+
+/// Share of runs of two identical subjects in which a 95% interval over
+/// blocks, and one over boots, excludes zero.
+fn alarms(by_boot: f64, by_block: f64, seed: u64) -> (f64, f64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (mut over_blocks, mut of_boots) = (0, 0);
+    for _ in 0..RUNS {
+        let mut blocks = Vec::new();
+        let mut pairs = Vec::new();
+        for boot in 0..BOOTS {
+            let mut side = || -> Vec<f64> {
+                let shift = by_boot * normal(&mut rng);
+                (0..BLOCKS)
+                    .map(|_| 1e4 * (shift + by_block * normal(&mut rng)).exp())
+                    .collect()
+            };
+            let (first, second) = (side(), side());
+            blocks.extend(first.iter().zip(&second).map(|(a, b)| (a / b).ln()));
+            pairs.push(BootPair {
+                boot: boot as u32,
+                first: Moments::of(&first).unwrap().mean,
+                second: Moments::of(&second).unwrap().mean,
+            });
+        }
+        let block_level = of_mean(&Moments::of(&blocks).unwrap(), 0.95).unwrap();
+        over_blocks += usize::from(!block_level.contains(0.0));
+        let boot_level = over_boots(&pairs).unwrap().ci95.unwrap();
+        of_boots += usize::from(!boot_level.contains(0.0));
+    }
+    (
+        over_blocks as f64 / RUNS as f64,
+        of_boots as f64 / RUNS as f64,
+    )
+}
+
+#[test]
+fn intervals_over_blocks_cry_wolf_where_boots_vary() {
+    let (over_blocks, over_boots) = alarms(0.01, 0.01, 11);
+    // 1.96 standard deviations of a binomial share are 1.4% at 5% of 1000.
+    assert!((0.03..=0.07).contains(&over_boots), "boots: {over_boots}");
+    assert!(over_blocks > 0.15, "blocks: {over_blocks}");
+}
+
+#[test]
+fn both_hold_where_boots_do_not_vary() {
+    let (over_blocks, over_boots) = alarms(0.0, 0.01, 12);
+    assert!(
+        (0.03..=0.07).contains(&over_blocks),
+        "blocks: {over_blocks}"
+    );
+    assert!((0.03..=0.07).contains(&over_boots), "boots: {over_boots}");
+}

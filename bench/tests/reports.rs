@@ -1,0 +1,349 @@
+//! What is written into a run folder, and what is printed.
+
+mod synthetic;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ringfence_bench::folder::{Recording, RunFolder};
+use ringfence_bench::report::{self, terminal};
+use ringfence_bench::statistics::verdict::Verdict;
+use ringfence_bench::summary::{summarise, Summary};
+use synthetic::{grid, leave_out, set, Shape};
+
+/// A folder of this test's own, empty.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    path
+}
+
+/// Writes a recording as a run would, and gives the folder.
+fn recorded(name: &str, recording: &Recording) -> PathBuf {
+    let path = folder(name);
+    let manifest = recording.manifest.clone();
+    let mut run = RunFolder::create(&path, &recording.plan, manifest).unwrap();
+    for sample in &recording.samples {
+        run.append(sample).unwrap();
+    }
+    path
+}
+
+/// Something of everything.
+fn mixed() -> Recording {
+    let mut recording = Shape {
+        subjects: vec!["rust", "c", "upstream"],
+        cases: grid("nullblk", 0, &[1, 32]),
+        boots: 6,
+        by_boot: 0.008,
+        by_block: 0.006,
+        mean: |case, subject| {
+            let base = [52_000.0, 49_000.0, 240_000.0, 225_000.0][case % 4] / (1 + case / 4) as f64;
+            match (case, subject) {
+                (0 | 5, "rust") => base * 1.031,
+                (2 | 9, "rust") => base * 0.95,
+                (_, "upstream") => base * 0.98,
+                _ => base,
+            }
+        },
+        ..Shape::default()
+    }
+    .recording();
+    leave_out(
+        &mut recording,
+        "upstream",
+        "it has one queue and depth 256 only",
+        |case| case.workload.depth == 32,
+    );
+    set(&mut recording, "upstream", "max_segments", "65535");
+    let key = recording.plan.cases[6].key();
+    for record in &mut recording.manifest.attributes {
+        if record.key == key && record.subject == "rust" {
+            record
+                .values
+                .insert("scheduler".into(), "mq-deadline".into());
+        }
+    }
+    let host = [
+        ("accelerator", "tcg (kvm: the probe boot did not reach the kernel within 20 s)"),
+        ("qemu", "QEMU emulator version 10.0.13"),
+        ("command", "qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu Haswell-v4 -smp 2 -m 2048 -nodefaults -no-reboot -display none -serial stdio -kernel vmlinuz -initrd initrd.cpio.gz -append console=ttyS0"),
+    ];
+    let guest = [
+        ("kernel", "7.3.4+deb13-amd64"),
+        ("fio", "fio-3.39"),
+        ("cpu", "Intel Core Processor (Haswell, no TSX)"),
+    ];
+    let map = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    };
+    recording.manifest.host.insert(0, map(&host));
+    recording.manifest.guest.insert(0, map(&guest));
+    recording
+}
+
+#[test]
+fn a_run_folder_gets_every_file_and_redrawing_replaces_them() {
+    let path = recorded("mixed", &mixed());
+    for _ in 0..2 {
+        let summary = report::write(&Recording::read(&path).unwrap(), &path).unwrap();
+        assert_eq!(summary.cases.len(), 16);
+        let mut names: Vec<String> = fs::read_dir(path.join("plots"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "ring0-nullblk-absolute.svg",
+                "ring0-nullblk-relative-upstream.svg",
+                "ring0-nullblk-relative.svg",
+            ]
+        );
+        for name in ["summary.json", "summary.md", "report.html"] {
+            assert!(path.join(name).metadata().unwrap().len() > 1000, "{name}");
+        }
+    }
+}
+
+#[test]
+fn summary_json_has_the_shape_of_the_design_and_reads_back() {
+    let path = recorded("json", &mixed());
+    report::write(&Recording::read(&path).unwrap(), &path).unwrap();
+    let text = fs::read_to_string(path.join("summary.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let case = &json["cases"][0];
+    for name in [
+        "driver",
+        "ring",
+        "case",
+        "metric",
+        "unit",
+        "better",
+        "subjects",
+        "difference",
+        "relative",
+        "headline",
+        "verdict",
+        "direction",
+        "against",
+        "parity",
+        "left_out",
+    ] {
+        assert!(!case[name].is_null(), "{name}");
+    }
+    assert_eq!(case["better"], "higher");
+    assert_eq!(case["subjects"]["rust"]["n"], 24);
+    assert_eq!(case["relative"]["ci95"].as_array().unwrap().len(), 2);
+    assert_eq!(case["headline"]["boots"], 6);
+    assert!(case["against"]["upstream"]["verdict"].is_string());
+    assert_eq!(json["cases"][6]["verdict"], "not-comparable");
+    assert_eq!(json["cases"][6]["parity"][0]["class"], "blocking");
+    assert_eq!(json["run"]["boots"]["planned"], 6);
+    let back: Summary = serde_json::from_str(&text).unwrap();
+    assert_eq!(back.cases[6].main.verdict, Verdict::NotComparable);
+}
+
+#[test]
+fn half_a_run_is_reported_and_says_so() {
+    let path = recorded("half", &mixed());
+    fs::remove_file(path.join("manifest.json")).unwrap();
+    let samples = fs::read(path.join("samples.jsonl")).unwrap();
+    fs::write(path.join("samples.jsonl"), &samples[..samples.len() / 2]).unwrap();
+    let recording = Recording::read(&path).unwrap();
+    let summary = report::write(&recording, &path).unwrap();
+    assert!(!summary.run.complete);
+    assert_eq!(
+        summary.run.complaints.len(),
+        2,
+        "{:?}",
+        summary.run.complaints
+    );
+    for text in [
+        fs::read_to_string(path.join("summary.md")).unwrap(),
+        fs::read_to_string(path.join("report.html")).unwrap(),
+        terminal::table(&summary, 80, false),
+    ] {
+        assert!(text.contains("Incomplete: "), "{text}");
+        assert!(text.contains("manifest.json is"));
+        assert!(text.contains("does not parse"));
+    }
+}
+
+#[test]
+fn a_run_without_a_single_sample_is_reported() {
+    let mut recording = mixed();
+    recording.samples.clear();
+    let path = recorded("none", &recording);
+    let summary = report::write(&recording, &path).unwrap();
+    assert!(summary.run.warnings.join(" ").contains("has no samples"));
+}
+
+#[test]
+fn text_from_a_run_folder_is_escaped() {
+    let evil = "<script>alert('x')</script>\"&";
+    let mut recording = mixed();
+    recording.plan.cases[0].name = evil.into();
+    recording.plan.cases[0].driver = format!("../{evil}");
+    recording.manifest.command.push(evil.into());
+    recording.manifest.interrupted = Some(evil.into());
+    recording.plan.overrides = [(
+        evil.to_string(),
+        [(evil.to_string(), evil.to_string())].into(),
+    )]
+    .into();
+    recording
+        .manifest
+        .guest
+        .entry(0)
+        .or_default()
+        .insert(evil.into(), evil.into());
+    set(&mut recording, "rust", evil, evil);
+    let key = recording.plan.cases[1].key();
+    recording
+        .manifest
+        .left_out
+        .push(ringfence_bench::sample::LeftOut {
+            key,
+            subject: evil.into(),
+            why: evil.into(),
+        });
+    let path = folder("evil");
+    report::write(&recording, &path).unwrap();
+    let html = fs::read_to_string(path.join("report.html")).unwrap();
+    assert!(html.contains("&lt;script&gt;"));
+    assert!(!html.contains("<script"), "no script, ours or theirs");
+    for plot in fs::read_dir(path.join("plots")).unwrap() {
+        let plot = plot.unwrap().path();
+        let svg = fs::read_to_string(&plot).unwrap();
+        assert!(!svg.contains("<script"), "{}", plot.display());
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_else() {
+    let path = folder("alone");
+    report::write(&mixed(), &path).unwrap();
+    let html = fs::read_to_string(path.join("report.html")).unwrap();
+    let without_namespace = html.replace("http://www.w3.org/2000/svg", "");
+    for outside in ["http:", "https:", "src=", "<link", "@import", "url("] {
+        assert!(!without_namespace.contains(outside), "{outside}");
+    }
+    let svgs = html.matches("<svg").count();
+    assert_eq!(svgs, 6, "three plots in two layouts");
+    assert_eq!(html.matches("<svg role=\"img\" aria-label=").count(), svgs);
+    assert_eq!(html.matches("</title>").count(), svgs + 1);
+}
+
+#[test]
+fn the_table_keeps_to_its_width() {
+    let summary = summarise(&mixed());
+    for width in [60, 80, 120] {
+        let table = terminal::table(&summary, width, false);
+        for line in table.lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+        assert!(!table.contains('\x1b'));
+    }
+    assert!(terminal::table(&summary, 80, true).contains("\x1b[35mnot-comparable\x1b[0m"));
+}
+
+#[test]
+fn the_mail_keeps_to_its_width_and_starts_with_the_verdict() {
+    let path = folder("mail");
+    report::write(&mixed(), &path).unwrap();
+    let text = fs::read_to_string(path.join("summary.md")).unwrap();
+    assert!(text.is_ascii());
+    let verdict = text.find("Of 16 cases,").unwrap();
+    assert!(verdict < text.find("## ").unwrap());
+    let tables = text.lines().filter(|line| line.starts_with("randread"));
+    assert!(tables.clone().count() >= 8);
+    for line in tables {
+        assert!(line.len() <= 80, "{line}");
+    }
+    assert!(text.contains("    ringfence report mail"));
+}
+
+#[test]
+fn ring_3_gets_tables_and_plots_of_the_drivers_cost() {
+    let recording = Shape {
+        ring: 3,
+        subjects: vec!["rust", "c", "empty"],
+        cases: grid("nullblk", 3, &[1, 8]),
+        by_boot: 0.004,
+        by_block: 0.002,
+        mean: |case, subject| match subject {
+            "rust" => 1e9 / (91.0 + case as f64),
+            "c" => 1e9 / (90.0 + case as f64),
+            _ => 1e9 / 55.0,
+        },
+        ..Shape::default()
+    }
+    .recording();
+    let path = folder("ring3");
+    let summary = report::write(&recording, &path).unwrap();
+    for name in ["absolute", "relative"] {
+        let plot = format!("plots/ring3-nullblk-driver-cost-{name}.svg");
+        let text = fs::read_to_string(path.join(&plot)).unwrap();
+        assert!(text.contains("driver cost") || text.contains("Driver cost"));
+        assert!(!text.contains(">empty<"), "{plot}");
+    }
+    let table = terminal::table(&summary, 80, false);
+    assert!(table.contains("Ring 3, nullblk: driver cost, ns an I/O"));
+}
+
+#[test]
+fn a_number_of_unequal_subjects_is_not_shown() {
+    let mut recording = Shape {
+        mean: |_, subject| {
+            if subject == "rust" {
+                61_700.0
+            } else {
+                50_000.0
+            }
+        },
+        ..Shape::default()
+    }
+    .recording();
+    set(&mut recording, "rust", "scheduler", "mq-deadline");
+    let path = folder("unequal");
+    let summary = report::write(&recording, &path).unwrap();
+    assert!(summary.cases[0].main.headline.is_some(), "kept in the JSON");
+    for text in [
+        fs::read_to_string(path.join("summary.md")).unwrap(),
+        fs::read_to_string(path.join("report.html")).unwrap(),
+        terminal::table(&summary, 80, false),
+    ] {
+        assert!(!text.contains("+23."), "{text}");
+        let text: Vec<&str> = text.split_whitespace().collect();
+        let text = text.join(" ");
+        assert!(text.contains("scheduler is none for c, mq-deadline for rust"));
+    }
+}
+
+#[test]
+fn a_large_run_is_drawn_quickly() {
+    let mut cases = grid(
+        "nullblk",
+        0,
+        &[1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 120, 126, 127, 128],
+    );
+    cases.truncate(120);
+    let recording = Shape {
+        subjects: vec!["rust", "c", "upstream"],
+        cases,
+        by_boot: 0.01,
+        ..Shape::default()
+    }
+    .recording();
+    assert_eq!(recording.samples.len(), 120 * 3 * 40);
+    let path = folder("large");
+    let start = Instant::now();
+    report::write(&recording, &path).unwrap();
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}

@@ -1,0 +1,91 @@
+//! The hidden commands: this program as the agent of a boot.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{bail, Context, Result};
+use ringfence_bench::agent::{self, Measured, Prepared, Workbench};
+use ringfence_bench::case::Case;
+
+use crate::failure::Usage;
+use crate::ring3;
+
+/// Serves one boot.
+pub fn agent(ring: u8, modules: Option<PathBuf>) -> Result<ExitCode> {
+    let mut bench: Box<dyn Workbench> = match (ring, modules) {
+        (3, _) => ring3::workbench()?,
+        (0, Some(modules)) => Box::new(Stoppable {
+            inner: ringfence_lab::workbench(modules)?,
+            stop: stop_flag()?,
+        }),
+        (0, None) => return Err(Usage::error("agent: ring 0 needs --modules")),
+        _ => return Err(Usage::error(format!("agent: there is no ring {ring}"))),
+    };
+    agent::serve(bench.as_mut(), io::stdin().lock(), io::stdout())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the tests that belong inside the guest.
+pub fn guest_tests(modules: PathBuf) -> Result<ExitCode> {
+    match ringfence_lab::guest_tests(modules)? {
+        0 => Ok(ExitCode::SUCCESS),
+        1 => bail!("1 guest test failed"),
+        failures => bail!("{failures} guest tests failed"),
+    }
+}
+
+/// A workbench of ring 0 leaves devices and modules behind when it is killed.
+/// So a signal only sets a flag, the next call fails because of it, and the
+/// agent gives everything back on its way out.
+struct Stoppable {
+    inner: Box<dyn Workbench>,
+    stop: &'static AtomicBool,
+}
+
+fn stop_flag() -> Result<&'static AtomicBool> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| STOP.store(true, Ordering::SeqCst)).context("agent: signals")?;
+    Ok(&STOP)
+}
+
+impl Stoppable {
+    fn check(&self) -> Result<()> {
+        if self.stop.load(Ordering::SeqCst) {
+            bail!("agent: told to stop");
+        }
+        Ok(())
+    }
+}
+
+impl Workbench for Stoppable {
+    fn environment(&mut self) -> Result<BTreeMap<String, String>> {
+        self.inner.environment()
+    }
+
+    fn load(&mut self, subject: &str) -> Result<()> {
+        self.check()?;
+        self.inner.load(subject)
+    }
+
+    fn prepare(
+        &mut self,
+        subject: &str,
+        case: &Case,
+        overrides: &BTreeMap<String, String>,
+    ) -> Result<Prepared> {
+        self.check()?;
+        self.inner.prepare(subject, case, overrides)
+    }
+
+    fn measure(&mut self, subject: &str, case: &Case) -> Result<Measured> {
+        self.check()?;
+        self.inner.measure(subject, case)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.inner.finish()
+    }
+}

@@ -1,0 +1,236 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed; one line on stderr says what, to which thing, and what to do
+  2    arguments that cannot be meant
+  130  interrupted; every sample taken until then is kept, and reported
+
+Colour is used on terminals only, and not at all if NO_COLOR is set.";
+
+/// Write a Linux driver once in safe Rust, run it in ring 3 and ring 0, and
+/// compare it with C.
+#[derive(Parser)]
+#[command(
+    name = "ringfence",
+    bin_name = "ringfence",
+    version,
+    after_help = EXIT_CODES,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Compare drivers: run a plan, keep every sample, write a report
+    Bench(Box<BenchArguments>),
+    /// Draw a run's report again from its samples
+    Report {
+        /// The run's folder, as `bench` named it
+        run: PathBuf,
+    },
+    /// The machine for ring 0: a Debian root, its stock kernel, a VM
+    Lab(LabArguments),
+    /// Say what this host can do, and what would make its numbers better
+    Doctor,
+    /// Count lines and unsafe code per folder
+    #[command(after_help = "\
+A line counts if it holds a token; comments, blank lines and doc tests do not.
+`unsafe` counts inside macros too. Test code (`#[cfg(test)]`, `#[test]` and
+`#[kunit_tests]` items, folders named tests, benches and examples) is counted
+apart, as `tests`. `no SAFETY` counts unsafe without a SAFETY comment or a
+`# Safety` section right above it.")]
+    Audit {
+        /// Further folders or files of Rust source, shown beside the project's own
+        #[arg(value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+        /// The checkout of this project [default: around this program or here]
+        #[arg(
+            long,
+            value_name = "DIR",
+            env = "RINGFENCE_SOURCE",
+            hide_env_values = true
+        )]
+        source: Option<PathBuf>,
+    },
+    /// Serve one boot: a plan on stdin, events on stdout
+    #[command(hide = true)]
+    Agent {
+        /// 0 or 3
+        #[arg(long)]
+        ring: u8,
+        /// Folder of the kernel modules (ring 0)
+        #[arg(long)]
+        modules: Option<PathBuf>,
+    },
+    /// Run the tests that belong inside the guest
+    #[command(hide = true)]
+    GuestTests {
+        /// Folder of the kernel modules
+        #[arg(long)]
+        modules: PathBuf,
+    },
+}
+
+/// Which rings to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RingChoice {
+    /// User space
+    #[value(name = "3")]
+    Three,
+    /// The kernel: in the lab's VM, or in this one with --here
+    #[value(name = "0")]
+    Zero,
+    /// Ring 3, then ring 0, in one run folder
+    Both,
+}
+
+/// Arguments of `bench`.
+#[derive(Args)]
+#[command(after_help = "\
+A case is named PATTERN-SIZE-qdDEPTH-jJOBS-irqMODE, as in randread-4k-qd32-j1-irq1.
+--case selects from the default grid; where nothing there matches, from a larger
+one: read,write,randread,randwrite x 4k,32k,256k,1m,16m x depth 1,8,32,128 x
+jobs 1,2,6 x irqmode 0,1.
+
+Samples per case and subject are boots x blocks. A boot (ring 3: a process) is
+the unit of replication, so more boots say more than more blocks do.
+
+Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted (samples kept).")]
+pub struct BenchArguments {
+    /// Drivers to compare [default: every driver there is]
+    #[arg(value_name = "DRIVER")]
+    pub drivers: Vec<String>,
+    /// Where to run
+    #[arg(
+        long,
+        value_enum,
+        default_value = "3",
+        hide_possible_values = true,
+        value_name = "3|0|both"
+    )]
+    pub ring: RingChoice,
+    /// Ring 0 on the running kernel instead of the lab's VM: one boot, needs root
+    #[arg(long)]
+    pub here: bool,
+    /// Folder of the kernel modules, for --here
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGFENCE_MODULES",
+        hide_env_values = true,
+        requires = "here"
+    )]
+    pub modules: Option<PathBuf>,
+    /// Subjects, comma separated (ring 3: rust,c,empty; ring 0: rust,c,upstream)
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub subject: Vec<String>,
+    /// Cases whose name matches
+    #[arg(long, value_name = "GLOB")]
+    pub case: Option<String>,
+    /// Samples per case and subject; sets the blocks, rounded up to whole ones
+    #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "blocks")]
+    pub samples: Option<u32>,
+    /// Boots [default: 10; with --quick 4; with --here 1]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub boots: Option<u32>,
+    /// Blocks of each case in a boot [default: 4; with --quick 2]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub blocks: Option<u32>,
+    /// Two cases, 4 boots, 2 blocks: a look, not a finding
+    #[arg(long)]
+    pub quick: bool,
+    /// Seed of the random orders [default: from the clock]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Set something differently for one subject, e.g. rust.scheduler=mq-deadline
+    #[arg(long, value_name = "SUBJECT.NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Margin of equivalence in percent
+    #[arg(long, value_name = "PCT", default_value_t = 1.0)]
+    pub margin: f64,
+    /// Run this plan (plan.json of another run, or your own), which fixes all of the above
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "drivers", "ring", "subject", "case", "samples", "boots", "blocks",
+            "quick", "seed", "set", "margin",
+        ]
+    )]
+    pub plan: Option<PathBuf>,
+    /// Run folder, new or empty [default: runs/TIME-RING below this folder]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The checkout of this project, for the lab [default: around this program or here]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGFENCE_SOURCE",
+        hide_env_values = true
+    )]
+    pub source: Option<PathBuf>,
+}
+
+/// Arguments of `lab`.
+#[derive(Args)]
+pub struct LabArguments {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: LabAction,
+    /// The checkout of this project [default: around this program or here]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGFENCE_SOURCE",
+        hide_env_values = true,
+        global = true
+    )]
+    pub source: Option<PathBuf>,
+}
+
+/// Actions on the lab.
+#[derive(Subcommand)]
+pub enum LabAction {
+    /// Make everything that is missing or stale (root; minutes the first time)
+    Up,
+    /// Say what is there
+    Status,
+    /// Boot the VM with a shell, or run a command in it
+    Shell {
+        /// Command and its arguments; its exit status becomes ours
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+    /// Boot the VM and run the tests of the kernel modules
+    Test,
+    /// Remove everything that `up` made
+    Down,
+}
+
+fn count() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=10_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

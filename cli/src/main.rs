@@ -1,0 +1,64 @@
+//! The `ringfence` command: parses, dispatches, and turns every outcome into
+//! at most one line on stderr and an exit code.
+#![forbid(unsafe_code)]
+
+mod agent;
+mod args;
+mod audit;
+mod bench;
+mod doctor;
+mod drivers;
+mod failure;
+mod folder;
+mod grid;
+mod host;
+mod interrupt;
+mod lab;
+mod output;
+mod planning;
+mod process;
+mod progress;
+mod report;
+mod ring3;
+mod source;
+
+use std::panic;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    panic::set_hook(Box::new(|bug| {
+        let place = bug.location().map(ToString::to_string).unwrap_or_default();
+        let payload = bug.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let what = text.unwrap_or("no message");
+        output::complain(&format!(
+            "internal error at {place}: {what}; please report it"
+        ));
+    }));
+    panic::catch_unwind(command).unwrap_or(ExitCode::from(failure::FAILED))
+}
+
+fn command() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::usage(&error),
+    };
+    let result = match arguments.command {
+        Command::Bench(arguments) => bench::bench(&arguments),
+        Command::Report { run } => report::report(&run),
+        Command::Lab(arguments) => lab::lab(&arguments),
+        Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),
+        Command::Doctor => doctor::doctor(),
+        Command::Agent { ring, modules } => agent::agent(ring, modules),
+        Command::GuestTests { modules } => agent::guest_tests(modules),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}

@@ -1,0 +1,371 @@
+//! Makes a plan from the command line or from a file, and refuses one that
+//! cannot be run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{bail, Context, Result};
+use ringfence_bench::case::Case;
+use ringfence_bench::plan::Plan;
+
+use crate::args::{BenchArguments, RingChoice};
+use crate::drivers;
+use crate::failure::Usage;
+use crate::grid;
+use crate::output;
+
+type Overrides = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The plan that `arguments` ask for.
+pub fn plan(arguments: &BenchArguments) -> Result<Plan> {
+    let plan = match &arguments.plan {
+        Some(path) => read(path)?,
+        None => from_arguments(arguments)?,
+    };
+    if arguments.here {
+        if plan.rings() != [0] {
+            return Err(Usage::error("--here is for ring 0; add --ring 0"));
+        }
+        if plan.boots > 1 {
+            return Err(Usage::error(format!(
+                "--here runs on this kernel, which is one boot; {} were asked for",
+                plan.boots
+            )));
+        }
+    }
+    Ok(plan)
+}
+
+fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
+    for driver in &arguments.drivers {
+        drivers::check(driver)?;
+    }
+    let rings: &[u8] = match arguments.ring {
+        RingChoice::Three => &[3],
+        RingChoice::Zero => &[0],
+        RingChoice::Both => &[3, 0],
+    };
+    let mut subjects = BTreeMap::new();
+    let mut cases = Vec::new();
+    for &ring in rings {
+        subjects.insert(ring, chosen_subjects(ring, &arguments.subject)?);
+        for driver in drivers::DRIVERS {
+            if arguments.drivers.is_empty() || arguments.drivers.iter().any(|d| d == driver) {
+                let glob = arguments.case.as_deref();
+                cases.extend(grid::select(driver, ring, glob, arguments.quick)?);
+            }
+        }
+    }
+    check_subjects(&arguments.subject, rings)?;
+    let (boots, blocks) = replication(arguments);
+    let percent = arguments.margin;
+    if !(percent > 0.0 && percent < 100.0) {
+        return Err(Usage::error(format!(
+            "--margin {percent}: must be above 0 and below 100 percent"
+        )));
+    }
+    let overrides = overrides(&arguments.set, &subjects)?;
+    Ok(Plan {
+        version: 1,
+        seed: arguments.seed.unwrap_or_else(clock_seed),
+        subjects,
+        cases,
+        boots,
+        blocks,
+        margin: percent / 100.0,
+        overrides,
+        quick: arguments.quick,
+    })
+}
+
+/// Boots and blocks. `--samples` keeps the boots and sets the blocks.
+fn replication(arguments: &BenchArguments) -> (u32, u32) {
+    let boots = arguments.boots.unwrap_or(match arguments {
+        BenchArguments { here: true, .. } => 1,
+        BenchArguments { quick: true, .. } => 4,
+        _ => 10,
+    });
+    let blocks = arguments
+        .blocks
+        .unwrap_or(if arguments.quick { 2 } else { 4 });
+    let Some(samples) = arguments.samples else {
+        return (boots, blocks);
+    };
+    let blocks = samples.div_ceil(boots);
+    if blocks * boots != samples {
+        output::complain(&format!(
+            "--samples {samples} is rounded up to {}: {} of {}",
+            blocks * boots,
+            output::count(boots.into(), "boot"),
+            output::count(blocks.into(), "block"),
+        ));
+    }
+    (boots, blocks)
+}
+
+fn clock_seed() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(1, |time| time.as_micros() as u64)
+}
+
+/// The subjects of a ring that were asked for, in the order of reports.
+fn chosen_subjects(ring: u8, asked: &[String]) -> Result<Vec<String>> {
+    let known = drivers::subjects(ring);
+    let chosen: Vec<String> = known
+        .iter()
+        .filter(|name| asked.is_empty() || asked.iter().any(|one| one == *name))
+        .map(|name| name.to_string())
+        .collect();
+    if chosen.is_empty() {
+        return Err(Usage::error(format!(
+            "--subject {}: ring {ring} has none of them, but {}",
+            asked.join(","),
+            known.join(", ")
+        )));
+    }
+    Ok(chosen)
+}
+
+fn check_subjects(asked: &[String], rings: &[u8]) -> Result<()> {
+    for name in asked {
+        let known: BTreeSet<&str> = rings
+            .iter()
+            .flat_map(|ring| drivers::subjects(*ring).iter().copied())
+            .collect();
+        if !known.contains(name.as_str()) {
+            return Err(Usage::error(format!(
+                "{name}: no such subject; there is {}",
+                known.into_iter().collect::<Vec<_>>().join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// `rust.scheduler=none` and the like.
+fn overrides(asked: &[String], subjects: &BTreeMap<u8, Vec<String>>) -> Result<Overrides> {
+    let mut overrides = Overrides::new();
+    for text in asked {
+        let parts = text
+            .split_once('=')
+            .and_then(|(left, value)| Some((left.split_once('.')?, value)));
+        let Some(((subject, name), value)) = parts.filter(|((_, name), _)| !name.is_empty()) else {
+            return Err(Usage::error(format!(
+                "--set {text}: must be SUBJECT.NAME=VALUE, such as rust.scheduler=mq-deadline"
+            )));
+        };
+        if !subjects.values().flatten().any(|one| one == subject) {
+            return Err(Usage::error(format!(
+                "--set {text}: {subject} is no subject of this run"
+            )));
+        }
+        overrides
+            .entry(subject.to_string())
+            .or_default()
+            .insert(name.to_string(), value.to_string());
+    }
+    Ok(overrides)
+}
+
+/// Reads a plan file.
+fn read(path: &Path) -> Result<Plan> {
+    let shown = path.display();
+    let text = fs::read(path).with_context(|| format!("{shown}: cannot be read"))?;
+    let plan: Plan = serde_json::from_slice(&text)
+        .with_context(|| format!("{shown}: is no plan; copy the plan.json of a run"))?;
+    check(&plan).with_context(|| format!("{shown}: cannot be run"))?;
+    Ok(plan)
+}
+
+/// Refuses a plan that could not be run to its end, or not be judged.
+fn check(plan: &Plan) -> Result<()> {
+    if plan.version != 1 {
+        bail!("version {} is unknown; this ringfence runs 1", plan.version);
+    }
+    for (name, value) in [("boots", plan.boots), ("blocks", plan.blocks)] {
+        if !(1..=10_000).contains(&value) {
+            bail!("{name} is {value}, must be 1 to 10000");
+        }
+    }
+    if !(plan.margin > 0.0 && plan.margin < 1.0) {
+        bail!("margin is {}, must be above 0 and below 1", plan.margin);
+    }
+    if plan.cases.is_empty() {
+        bail!("it has no cases");
+    }
+    let mut keys = BTreeSet::new();
+    for case in &plan.cases {
+        check_case(case).with_context(|| format!("case {:?}", case.name))?;
+        if !keys.insert(case.key()) {
+            bail!("case {:?} is there twice", case.name);
+        }
+    }
+    for ring in plan.rings() {
+        let known = drivers::subjects(ring);
+        let subjects = plan.subjects.get(&ring).map_or(&[][..], Vec::as_slice);
+        if subjects.is_empty() {
+            bail!("it has cases of ring {ring}, but no subjects for it");
+        }
+        let mut seen = BTreeSet::new();
+        for subject in subjects {
+            if !known.contains(&subject.as_str()) {
+                bail!(
+                    "{subject:?} is no subject of ring {ring}, which has {}",
+                    known.join(", ")
+                );
+            }
+            if !seen.insert(subject) {
+                bail!("subject {subject:?} is there twice");
+            }
+        }
+    }
+    for subject in plan.overrides.keys() {
+        if !plan.subjects.values().flatten().any(|one| one == subject) {
+            bail!("overrides name {subject:?}, which is no subject of it");
+        }
+    }
+    Ok(())
+}
+
+fn check_case(case: &Case) -> Result<()> {
+    drivers::check(&case.driver)?;
+    let workload = &case.workload;
+    if case.ring != 0 && case.ring != 3 {
+        bail!("ring is {}, must be 0 or 3", case.ring);
+    }
+    if case.name.is_empty() {
+        bail!("it has no name");
+    }
+    if workload.block_size == 0 || !workload.block_size.is_multiple_of(512) {
+        bail!(
+            "block_size is {}, must be a multiple of 512",
+            workload.block_size
+        );
+    }
+    let logical = case
+        .settings
+        .get("blocksize")
+        .and_then(|size| size.parse().ok());
+    if logical.is_some_and(|size: u64| !workload.block_size.is_multiple_of(size)) {
+        bail!("block_size is no multiple of the setting blocksize");
+    }
+    for (name, value) in [("depth", workload.depth), ("jobs", workload.jobs)] {
+        if value == 0 {
+            bail!("{name} is 0, must be 1 or more");
+        }
+    }
+    if case.runtime_ms == 0 {
+        bail!("runtime_ms is 0, must be 1 or more");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Arguments, Command};
+    use clap::Parser;
+
+    fn parse(line: &str) -> Result<Plan> {
+        let words = ["ringfence", "bench"].into_iter().chain(line.split(' '));
+        let words = words.filter(|word| !word.is_empty());
+        match Arguments::try_parse_from(words)?.command {
+            Command::Bench(arguments) => plan(&arguments),
+            _ => unreachable!("bench was asked for"),
+        }
+    }
+
+    #[test]
+    fn the_default_is_ring_3_with_ten_boots_of_four_blocks() {
+        let plan = parse("").expect("default");
+        assert_eq!((plan.rings(), plan.boots, plan.blocks), (vec![3], 10, 4));
+        assert_eq!(plan.samples(), 960);
+        check(&plan).expect("a made plan passes its own check");
+        let load: u64 = plan.cases.iter().map(|c| c.runtime_ms + c.ramp_ms).sum();
+        assert!(load * 3 * 40 < 110_000, "under two minutes with a margin");
+    }
+
+    #[test]
+    fn ring_0_has_1920_samples() {
+        assert_eq!(parse("--ring 0").expect("ring 0").samples(), 1920);
+        assert_eq!(parse("--ring both").expect("both").samples(), 2880);
+    }
+
+    #[test]
+    fn samples_keep_the_boots_and_round_up_to_whole_blocks() {
+        let counts = |line| {
+            parse(line)
+                .map(|plan| (plan.boots, plan.blocks))
+                .expect(line)
+        };
+        assert_eq!(counts("--samples 40"), (10, 4));
+        assert_eq!(counts("--samples 41"), (10, 5));
+        assert_eq!(counts("--samples 3 --boots 2"), (2, 2));
+        assert_eq!(counts("--quick"), (4, 2));
+        assert_eq!(counts("--quick --boots 6"), (6, 2));
+        assert_eq!(counts("--ring 0 --here"), (1, 4));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for line in [
+            "nvmf",
+            "--samples 0",
+            "--boots 0",
+            "--blocks 0",
+            "--case nothing",
+            "--subject rust,go",
+            "--subject upstream",
+            "--set scheduler=none",
+            "--set upstream.scheduler=none",
+            "--margin 0",
+            "--margin nan",
+            "--here",
+            "--ring 0 --here --boots 2",
+            "--samples 4 --blocks 4",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn subjects_keep_the_order_of_reports() {
+        let plan = parse("--subject c,rust").expect("subjects");
+        assert_eq!(plan.subjects[&3], ["rust", "c"]);
+    }
+
+    #[test]
+    fn overrides_reach_the_plan() {
+        let plan = parse("--set rust.scheduler=mq-deadline --set rust.a=b=c").expect("set");
+        assert_eq!(plan.overrides["rust"]["scheduler"], "mq-deadline");
+        assert_eq!(plan.overrides["rust"]["a"], "b=c");
+    }
+
+    #[test]
+    fn a_plan_that_cannot_run_is_refused_with_a_reason() {
+        let good = parse("--quick").expect("quick");
+        type Break = (&'static str, fn(&mut Plan));
+        let broken: [Break; 9] = [
+            ("version", |plan| plan.version = 2),
+            ("boots", |plan| plan.boots = 0),
+            ("blocks", |plan| plan.blocks = 1 << 31),
+            ("margin", |plan| plan.margin = f64::NAN),
+            ("no cases", |plan| plan.cases.clear()),
+            ("twice", |plan| plan.cases[1] = plan.cases[0].clone()),
+            ("depth", |plan| plan.cases[0].workload.depth = 0),
+            ("no subjects", |plan| plan.subjects.clear()),
+            ("go", |plan| {
+                plan.subjects.get_mut(&3).expect("ring 3").push("go".into())
+            }),
+        ];
+        for (word, change) in broken {
+            let mut plan = good.clone();
+            change(&mut plan);
+            let text = format!("{:#}", check(&plan).expect_err(word));
+            assert!(text.contains(word), "{text}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `ringfence report`: draws a run again from its samples.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{bail, Result};
+use ringfence_bench::folder::Recording;
+
+use crate::output;
+
+/// Writes the report of the run in `path`, and prints its table, which
+/// says how complete the run is.
+pub fn report(path: &Path) -> Result<ExitCode> {
+    let recording = Recording::read(path)?;
+    for complaint in &recording.complaints {
+        output::complain(&format!("{}: {complaint}", path.display()));
+    }
+    if recording.samples.is_empty() {
+        bail!(
+            "{}: holds no sample yet, so there is nothing to report",
+            path.display()
+        );
+    }
+    let summary = ringfence_bench::report::write(&recording, path)?;
+    let table =
+        ringfence_bench::report::terminal::table(&summary, output::width(), output::color());
+    output::print(&format!(
+        "{}\nreport: {}\n",
+        table.trim_end(),
+        path.join("report.html").display()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}

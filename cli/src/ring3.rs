@@ -1,0 +1,127 @@
+//! The ring-3 agent: subjects behind one function table, in this process.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{bail, Context, Result};
+use ring3::load::Load;
+use ring3::nullblk::{Device, Subject};
+use ringfence_bench::agent::{Measured, Prepared, Workbench};
+use ringfence_bench::case::Case;
+
+/// The ring-3 agent.
+pub fn workbench() -> Result<Box<dyn Workbench>> {
+    Ok(Box::new(Ring3 { prepared: None }))
+}
+
+/// Queues that a device may have in ring 3.
+const MAX_QUEUES: u32 = 1024;
+
+struct Ring3 {
+    prepared: Option<Device>,
+}
+
+impl Workbench for Ring3 {
+    fn environment(&mut self) -> Result<BTreeMap<String, String>> {
+        Ok([
+            ("compiler.c", ring3::C_COMPILER.to_owned()),
+            ("compiler.rust", ring3::RUST_COMPILER.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into())
+    }
+
+    fn load(&mut self, subject: &str) -> Result<()> {
+        subject_of(subject).map(drop)
+    }
+
+    fn prepare(
+        &mut self,
+        subject: &str,
+        case: &Case,
+        overrides: &BTreeMap<String, String>,
+    ) -> Result<Prepared> {
+        let subject = subject_of(subject)?;
+        let mut settings = nullblk::Settings::default();
+        for (name, value) in case.settings.iter().chain(overrides) {
+            let attribute = nullblk::Attribute::by_name(name).with_context(|| {
+                format!("ring 3: nullblk has no setting {name}; docs/nullblk.md lists them")
+            })?;
+            settings = settings.with(attribute, value, MAX_QUEUES).map_err(|_| {
+                anyhow::anyhow!(
+                    "ring 3: {name}={value} is out of range; docs/nullblk.md has the ranges"
+                )
+            })?;
+        }
+        let device = Device::new(subject, settings);
+        let mut values: BTreeMap<String, String> = device
+            .read_back()
+            .into_iter()
+            .map(|(name, value)| {
+                let name = match name {
+                    "blocksize" => "logical_block_size",
+                    "submit_queues" => "hw_queues",
+                    other => other,
+                };
+                (name.to_owned(), value.to_string())
+            })
+            .collect();
+        let (compiler, checks) = match subject {
+            Subject::Rust => (ring3::RUST_COMPILER, on_off(ring3::OVERFLOW_CHECKS)),
+            Subject::C | Subject::Empty => (ring3::C_COMPILER, "none in C"),
+        };
+        values.insert("compiler".into(), compiler.into());
+        values.insert("overflow_checks".into(), checks.into());
+        self.prepared = Some(device);
+        Ok(Prepared::Ready(values))
+    }
+
+    fn measure(&mut self, subject: &str, case: &Case) -> Result<Measured> {
+        let device = self
+            .prepared
+            .as_ref()
+            .with_context(|| format!("ring 3: {subject} was not set up"))?;
+        let load = Load {
+            write: case.workload.pattern.writes(),
+            random: case.workload.pattern.random(),
+            block_size: u32::try_from(case.workload.block_size)
+                .with_context(|| format!("ring 3: the block size of {} is too large", case.name))?,
+            depth: case.workload.depth,
+            jobs: case.workload.jobs,
+            runtime: Duration::from_millis(case.runtime_ms),
+            ramp: Duration::from_millis(case.ramp_ms),
+        };
+        let outcome = load.run(device).with_context(|| case.name.clone())?;
+        if outcome.failed > 0 {
+            bail!(
+                "ring 3: {} of {} operations of {subject} failed in {}",
+                outcome.failed,
+                outcome.operations,
+                case.name
+            );
+        }
+        Ok(Measured {
+            metric: "iops",
+            value: outcome.iops,
+            extra: [("mean_iops".to_owned(), outcome.mean_iops)].into(),
+        })
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.prepared = None;
+        Ok(())
+    }
+}
+
+fn subject_of(name: &str) -> Result<Subject> {
+    Subject::by_name(name)
+        .with_context(|| format!("ring 3: no subject {name}; there are rust, c and empty"))
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on {
+        "on"
+    } else {
+        "off"
+    }
+}
