@@ -42,10 +42,12 @@ pub struct Outcome {
     /// Operations among them that ended with an error.
     pub failed: u64,
     /// Operations a second while the jobs run, all jobs: the sum over jobs of
-    /// the rate in the job's median window of [`WINDOW`] operations.
+    /// the rate in a fast window of [`WINDOW`] operations, the one at the
+    /// first decile of the job's window times.
     ///
-    /// Nothing here waits, so a window that takes longer than the median is
-    /// one in which the machine ran something else; the median leaves that
+    /// Nothing here waits and every window has the same work, so what makes
+    /// one slower than another is the machine: another process, another
+    /// hardware thread of the core, an interrupt. The first decile leaves that
     /// out. [`mean_iops`](Outcome::mean_iops) leaves it in.
     pub iops: f64,
     /// Operations a second of the whole measured time, all jobs.
@@ -56,6 +58,11 @@ pub struct Outcome {
 /// microseconds, so that the look costs next to nothing and a window is much
 /// shorter than a time slice.
 pub const WINDOW: u32 = 16384;
+
+/// Pieces of a run. Where threads and buffers come to lie, and what state the
+/// processor's predictors settle in, stays as it is within a piece; several
+/// pieces draw it several times.
+pub const PIECES: u32 = 8;
 
 impl Load {
     /// Checks the load against a device.
@@ -95,18 +102,38 @@ impl Load {
         Ok(())
     }
 
-    /// Runs the load. An error if a request was lost or ended twice.
+    /// Runs the load, in [`PIECES`] with new threads and buffers each. An
+    /// error if a request was lost or ended twice.
     pub fn run(&self, device: &Device) -> Result<Outcome> {
         self.check(device)?;
+        let mut jobs = vec![Windows::default(); self.jobs as usize];
+        for _ in 0..PIECES {
+            for (job, piece) in jobs.iter_mut().zip(self.piece(device)) {
+                job.add(piece?);
+            }
+        }
+        let mut total = Outcome::default();
+        for job in jobs {
+            total.operations += job.operations();
+            total.failed += job.failed;
+            total.mean_iops += rate(job.operations(), job.elapsed);
+            total.iops += job.fast_rate();
+        }
+        Ok(total)
+    }
+
+    /// One piece, all jobs at once.
+    fn piece(&self, device: &Device) -> Vec<Result<Windows>> {
         let start = Barrier::new(self.jobs as usize);
-        let jobs: Vec<Result<Outcome>> = thread::scope(|scope| {
+        thread::scope(|scope| {
             let handles: Vec<_> = (0..self.jobs)
                 .map(|number| {
                     let start = &start;
                     scope.spawn(move || {
                         let mut job = Job::new(self, device, number);
                         start.wait();
-                        job.run(self)
+                        job.run_for(self, self.ramp / PIECES)?;
+                        job.run_for(self, self.runtime / PIECES)
                     })
                 })
                 .collect();
@@ -118,16 +145,49 @@ impl Load {
                         .unwrap_or_else(|_| bail!("load: a job panicked"))
                 })
                 .collect()
-        });
-        let mut total = Outcome::default();
-        for job in jobs {
-            let job = job?;
-            total.operations += job.operations;
-            total.failed += job.failed;
-            total.iops += job.iops;
-            total.mean_iops += job.mean_iops;
+        })
+    }
+}
+
+/// The windows of one job.
+#[derive(Clone, Default)]
+struct Windows {
+    /// How long each took.
+    times: Vec<Duration>,
+    /// Operations in each.
+    operations: u64,
+    failed: u64,
+    /// All of them and the looks at the clock between.
+    elapsed: Duration,
+}
+
+impl Windows {
+    fn add(&mut self, other: Windows) {
+        self.times.extend(other.times);
+        self.operations = other.operations;
+        self.failed += other.failed;
+        self.elapsed += other.elapsed;
+    }
+
+    fn operations(&self) -> u64 {
+        self.operations * self.times.len() as u64
+    }
+
+    /// Operations a second at the first decile of the times.
+    fn fast_rate(mut self) -> f64 {
+        let decile = self.times.len() / 10;
+        match self.times.is_empty() {
+            true => 0.0,
+            false => rate(self.operations, *self.times.select_nth_unstable(decile).1),
         }
-        Ok(total)
+    }
+}
+
+fn rate(operations: u64, time: Duration) -> f64 {
+    if time.is_zero() {
+        0.0
+    } else {
+        operations as f64 / time.as_secs_f64()
     }
 }
 
@@ -162,20 +222,15 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn run(&mut self, load: &Load) -> Result<Outcome> {
-        self.run_for(load, load.ramp)?;
-        self.run_for(load, load.runtime)
-    }
-
     /// Runs rounds until `time` has passed.
-    fn run_for(&mut self, load: &Load, time: Duration) -> Result<Outcome> {
+    fn run_for(&mut self, load: &Load, time: Duration) -> Result<Windows> {
         let rounds = WINDOW.div_ceil(load.depth);
         // Opaque, so that no subject's functions can be seen through and
         // inlined.
         let (table, pointer) = std::hint::black_box(self.device.table());
         let soft = self.device.soft();
         let mut failed = 0;
-        let mut windows = Vec::new();
+        let mut times = Vec::new();
         let begin = Instant::now();
         while begin.elapsed() < time {
             let window = Instant::now();
@@ -184,7 +239,7 @@ impl<'a> Job<'a> {
                 // `self`.
                 failed += unsafe { self.round(load, table, pointer, soft) };
             }
-            windows.push(window.elapsed());
+            times.push(window.elapsed());
         }
         let elapsed = begin.elapsed();
         // SAFETY: Valid until drop, and used by this thread only.
@@ -194,19 +249,11 @@ impl<'a> Job<'a> {
         if self.device.serves() && self.requests.iter().any(|request| request.state != ENDED) {
             bail!("load: the driver lost a request");
         }
-        let each = u64::from(rounds) * u64::from(load.depth);
-        let operations = each * windows.len() as u64;
-        let middle = windows.len() / 2;
-        let rate = |operations: u64, time: Duration| operations as f64 / time.as_secs_f64();
-        Ok(Outcome {
-            operations,
+        Ok(Windows {
+            times,
+            operations: u64::from(rounds) * u64::from(load.depth),
             failed,
-            // The median; the upper one of two.
-            iops: match windows.is_empty() {
-                true => 0.0,
-                false => rate(each, *windows.select_nth_unstable(middle).1),
-            },
-            mean_iops: rate(operations, elapsed),
+            elapsed,
         })
     }
 

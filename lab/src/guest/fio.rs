@@ -1,0 +1,287 @@
+//! fio: its command line, and what it says.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, Context, Result};
+use ringfence_bench::agent::Measured;
+use ringfence_bench::case::Case;
+use serde::Deserialize;
+
+/// Beyond the time it was given, fio has this long to come to an end.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Options as the published runs of Rust null block use them: see
+/// docs/METHOD.md. Latencies are off (`gtod_reduce`), since reading the clock
+/// costs more than the driver.
+const OPTIONS: [&str; 15] = [
+    "--name=ringfence",
+    "--ioengine=io_uring",
+    "--fixedbufs=1",
+    "--registerfiles=1",
+    "--nonvectored=1",
+    "--gtod_reduce=1",
+    "--clocksource=cpu",
+    "--direct=1",
+    "--norandommap=1",
+    "--random_generator=lfsr",
+    "--time_based=1",
+    "--group_reporting=1",
+    "--cpus_allowed_policy=split",
+    "--allow_file_create=0",
+    "--output-format=json",
+];
+
+/// fio's arguments for a case on a device node.
+pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Vec<String> {
+    let load = &case.workload;
+    let mut all: Vec<String> = OPTIONS.map(str::to_string).to_vec();
+    all.extend([
+        format!("--filename={}", node.display()),
+        format!("--rw={}", load.pattern),
+        format!("--bs={}", load.block_size),
+        format!("--iodepth={}", load.depth),
+        format!("--numjobs={}", load.jobs),
+        format!("--cpus_allowed=0-{}", cpus.saturating_sub(1)),
+        format!("--runtime={}ms", case.runtime_ms),
+        format!("--ramp_time={}ms", case.ramp_ms),
+    ]);
+    all
+}
+
+/// Runs a case; operations a second of all jobs.
+pub fn measure(case: &Case, node: &Path) -> Result<Measured> {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let limit = Duration::from_millis(case.runtime_ms + case.ramp_ms) + GRACE;
+    let text = run(&arguments(case, node, cpus), limit)?;
+    let job = parse(&text)?;
+    if job.iops() <= 0.0 {
+        bail!(
+            "ring 0: fio completed no operation on {} in {} ms; give the case more time",
+            node.display(),
+            case.runtime_ms
+        );
+    }
+    Ok(Measured {
+        metric: "iops",
+        value: job.iops(),
+        extra: BTreeMap::from([
+            (
+                "operations".into(),
+                job.read.total_ios + job.write.total_ios,
+            ),
+            ("runtime_ms".into(), job.read.runtime.max(job.write.runtime)),
+            ("usr_cpu".into(), job.usr_cpu),
+            ("sys_cpu".into(), job.sys_cpu),
+            ("ctx".into(), job.ctx),
+        ]),
+    })
+}
+
+/// fio's version, as it says it.
+pub fn version() -> Option<String> {
+    let output = Command::new("fio").arg("--version").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_string())
+}
+
+/// Runs fio to its end; what it printed.
+pub fn run(arguments: &[String], limit: Duration) -> Result<String> {
+    let scratch = std::env::temp_dir().join(format!("ringfence-fio-{}", std::process::id()));
+    let outcome = run_into(arguments, limit, &scratch);
+    for end in ["out", "err"] {
+        let _ = std::fs::remove_file(scratch.with_extension(end));
+    }
+    outcome
+}
+
+/// Output goes to files: a pipe that nobody reads could stop fio.
+fn run_into(arguments: &[String], limit: Duration, scratch: &Path) -> Result<String> {
+    let file = |end: &str| {
+        let path = scratch.with_extension(end);
+        File::create(&path).with_context(|| format!("ring 0: {} cannot be written", path.display()))
+    };
+    let mut child = Command::new("fio")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(file("out")?)
+        .stderr(file("err")?)
+        .spawn()
+        .context("ring 0: fio cannot be started; install the package fio")?;
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().context("ring 0: fio is lost")? {
+            break status;
+        }
+        if start.elapsed() > limit {
+            let _ = child.kill();
+            let _ = child.wait();
+            bail!(
+                "ring 0: fio did not end within {} seconds; the kernel log (dmesg) may say what \
+                 its requests wait for",
+                limit.as_secs()
+            );
+        }
+        sleep(Duration::from_millis(20));
+    };
+    let read = |end| {
+        std::fs::read(scratch.with_extension(end))
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .unwrap_or_default()
+    };
+    let (output, errors) = (read("out"), read("err"));
+    if !status.success() {
+        bail!(
+            "ring 0: fio ended with {status}: {}",
+            complaint(&errors, &output)
+        );
+    }
+    Ok(output)
+}
+
+/// fio's own words on what went wrong: the last line that is one.
+fn complaint<'a>(errors: &'a str, output: &'a str) -> &'a str {
+    let said = |text: &'a str| {
+        text.lines()
+            .rev()
+            .map(str::trim)
+            .find(|line| line.starts_with("fio:") || line.contains("error"))
+    };
+    said(errors)
+        .or_else(|| said(output))
+        .or_else(|| errors.lines().last())
+        .unwrap_or("it gave no reason")
+}
+
+#[derive(Deserialize)]
+struct Output {
+    jobs: Vec<Job>,
+}
+
+/// The group of all jobs.
+#[derive(Debug, Deserialize)]
+pub struct Job {
+    error: i64,
+    /// What was read.
+    pub read: Direction,
+    /// What was written.
+    pub write: Direction,
+    #[serde(default)]
+    usr_cpu: f64,
+    #[serde(default)]
+    sys_cpu: f64,
+    #[serde(default)]
+    ctx: f64,
+    #[serde(default)]
+    total_err: i64,
+}
+
+/// One direction of it.
+#[derive(Debug, Deserialize)]
+pub struct Direction {
+    /// Operations a second.
+    pub iops: f64,
+    /// Operations.
+    pub total_ios: f64,
+    /// Milliseconds.
+    pub runtime: f64,
+}
+
+impl Job {
+    /// Operations a second, both directions.
+    pub fn iops(&self) -> f64 {
+        self.read.iops + self.write.iops
+    }
+}
+
+/// Reads fio's JSON; notes may stand before it.
+pub fn parse(text: &str) -> Result<Job> {
+    let json = text.find('{').map_or("", |start| &text[start..]);
+    let output: Output = serde_json::from_str(json)
+        .context("ring 0: fio's answer does not parse; is its version 3.30 or later?")?;
+    let Some(job) = output.jobs.into_iter().next() else {
+        bail!("ring 0: fio reports no job");
+    };
+    if job.error != 0 || job.total_err != 0 {
+        bail!(
+            "ring 0: fio met {} I/O errors, the first is {}",
+            job.total_err.max(1),
+            std::io::Error::from_raw_os_error(job.error as i32)
+        );
+    }
+    Ok(job)
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfence_bench::case::{Pattern, Workload};
+
+    use super::*;
+
+    const ANSWER: &str = r#"fio: a note
+{
+  "fio version" : "fio-3.39",
+  "jobs" : [ { "jobname" : "ringfence", "error" : 0, "total_err" : 0,
+    "read" : { "io_bytes": 1, "iops" : 51000.5, "total_ios" : 102001, "runtime" : 2000 },
+    "write" : { "iops" : 0.0, "total_ios" : 0, "runtime" : 0 },
+    "usr_cpu" : 20.5, "sys_cpu" : 70.1, "ctx" : 12 } ]
+}"#;
+
+    #[test]
+    fn operations_of_both_directions_add_up() {
+        let job = parse(ANSWER).unwrap();
+        assert_eq!(job.iops(), 51000.5);
+        assert_eq!(job.read.total_ios, 102001.0);
+        assert_eq!(job.ctx, 12.0);
+    }
+
+    #[test]
+    fn an_error_in_the_answer_is_an_error() {
+        let text = ANSWER.replace("\"error\" : 0", "\"error\" : 5");
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains("Input/output error"), "{error}");
+        assert!(parse("").is_err());
+        assert!(parse("{\"jobs\":[]}").is_err());
+    }
+
+    #[test]
+    fn the_complaint_is_fios_own_line() {
+        let errors = "fio: pid=1\nfio: open failed: No such file\nnothing else\n";
+        assert_eq!(complaint(errors, ""), "fio: open failed: No such file");
+        assert_eq!(complaint("", ""), "it gave no reason");
+    }
+
+    #[test]
+    fn a_case_becomes_a_command_line() {
+        let case = Case {
+            driver: "nullblk".into(),
+            ring: 0,
+            name: "x".into(),
+            workload: Workload {
+                pattern: Pattern::RandWrite,
+                block_size: 4096,
+                depth: 32,
+                jobs: 2,
+            },
+            settings: BTreeMap::new(),
+            runtime_ms: 1500,
+            ramp_ms: 500,
+        };
+        let line = arguments(&case, Path::new("/dev/x"), 2).join(" ");
+        for part in [
+            "--rw=randwrite",
+            "--bs=4096",
+            "--iodepth=32",
+            "--numjobs=2",
+            "--runtime=1500ms",
+            "--ramp_time=500ms",
+            "--cpus_allowed=0-1",
+            "--ioengine=io_uring",
+        ] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+    }
+}

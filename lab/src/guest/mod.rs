@@ -1,0 +1,10 @@
+//! What runs on the kernel under test: in the guest, or on the machine itself.
+
+pub mod attributes;
+pub mod device;
+pub mod environment;
+pub mod fio;
+pub mod module;
+pub mod nullblk;
+pub mod settings;
+pub mod tests;

@@ -1,0 +1,259 @@
+//! The ring-0 workbench of the null block drivers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{bail, Context, Result};
+use ringfence_bench::agent::{Measured, Prepared, Workbench};
+use ringfence_bench::case::Case;
+
+use super::attributes;
+use super::device::{mount_configfs, Device, Disk};
+use super::environment;
+use super::fio;
+use super::module;
+use super::settings::Settings;
+
+/// A subject and where the kernel has it.
+struct Subject {
+    name: &'static str,
+    module: &'static str,
+    /// Its configfs group.
+    group: &'static str,
+    /// The module's file if it is not one of the kernel's own.
+    file: Option<&'static str>,
+}
+
+const SUBJECTS: [Subject; 3] = [
+    Subject {
+        name: "rust",
+        module: "rf_nullblk",
+        group: "rf_nullblk",
+        file: Some("rf_nullblk.ko"),
+    },
+    Subject {
+        name: "c",
+        module: "null_blk",
+        group: "nullb",
+        file: None,
+    },
+    Subject {
+        name: "upstream",
+        module: "rnull_mod",
+        group: "rnull",
+        file: Some("rnull_mod.ko"),
+    },
+];
+
+/// A device that is up, and what it was set up with.
+struct Present {
+    settings: Settings,
+    device: Device,
+    disk: Disk,
+}
+
+/// Sets up null block devices and loads them with fio.
+pub struct NullblkBench {
+    modules: PathBuf,
+    /// By subject. Those that are not sampled stay up and idle, so that a
+    /// block need not power one down and another up.
+    present: BTreeMap<String, Present>,
+    /// Modules that were not there before.
+    ours: Vec<&'static str>,
+    /// Subjects that this kernel cannot have, and why.
+    absent: BTreeMap<String, String>,
+}
+
+impl NullblkBench {
+    /// A workbench with modules from that folder.
+    pub fn new(modules: PathBuf) -> Result<NullblkBench> {
+        if !rustix::process::geteuid().is_root() {
+            bail!("ring 0: loading modules needs root; run it again under sudo");
+        }
+        Ok(NullblkBench {
+            modules,
+            present: BTreeMap::new(),
+            ours: Vec::new(),
+            absent: BTreeMap::new(),
+        })
+    }
+
+    fn set_up(&self, subject: &Subject, settings: &Settings) -> Result<Result<Present, String>> {
+        let device = Device::create(subject.group, &format!("rfbench-{}", subject.name))?;
+        // What C null_blk can do and the others cannot: off. Its polling
+        // queue would even be there by default.
+        for name in ["poll_queues", "memory_backed", "blocking"] {
+            if device.get(name).is_some() {
+                device
+                    .set(name, "0")
+                    .with_context(|| format!("ring 0: {}: {name} cannot be 0", subject.name))?;
+            }
+        }
+        for (name, value) in &settings.driver {
+            if device.get(name).is_none() {
+                match fixed_upstream(name) {
+                    Some(fixed) if fixed == value => continue,
+                    Some(fixed) => {
+                        return Ok(Err(format!(
+                            "{} has {name} fixed at {fixed}, the case asks for {value}",
+                            subject.name
+                        )))
+                    }
+                    None => bail!("ring 0: {} has no setting {name}", subject.name),
+                }
+            }
+            if let Err(error) = device.set(name, value) {
+                if error.kind() == std::io::ErrorKind::InvalidInput {
+                    return Ok(Err(format!(
+                        "{} does not take {name} {value}",
+                        subject.name
+                    )));
+                }
+                return Err(error).with_context(|| {
+                    format!("ring 0: {}: {name} cannot be set to {value}", subject.name)
+                });
+            }
+        }
+        let disk = device.power_on()?;
+        for (name, value) in &settings.queue {
+            disk.set_queue(name, value).with_context(|| {
+                format!(
+                    "ring 0: {}: queue attribute {name} cannot be set to {value}",
+                    subject.name
+                )
+            })?;
+        }
+        Ok(Ok(Present {
+            settings: settings.clone(),
+            device,
+            disk,
+        }))
+    }
+
+    fn read_back(&self, subject: &Subject, present: &Present) -> BTreeMap<String, String> {
+        let mut values = attributes::read_back(&present.device, &present.disk);
+        let facts = environment::build_facts(&self.modules);
+        let known = |fact: &str| {
+            facts
+                .get(fact)
+                .map_or("unknown", String::as_str)
+                .to_string()
+        };
+        let (compiler, overflow_checks) = match subject.file {
+            None => {
+                let version = fs::read_to_string("/proc/version").unwrap_or_default();
+                let compiler = environment::kernel_compiler(&version).to_string();
+                (compiler, "-".to_string())
+            }
+            Some(_) => (known("rustc"), known("overflow_checks")),
+        };
+        values.insert("compiler".into(), compiler);
+        values.insert("overflow_checks".into(), overflow_checks);
+        values
+    }
+}
+
+impl Workbench for NullblkBench {
+    fn environment(&mut self) -> Result<BTreeMap<String, String>> {
+        if fio::version().is_none() {
+            bail!("ring 0: fio cannot be started; install the package fio");
+        }
+        Ok(environment::read(&self.modules))
+    }
+
+    fn load(&mut self, name: &str) -> Result<()> {
+        let subject = find(name)?;
+        mount_configfs()?;
+        if module::is_loaded(subject.module) {
+            return Ok(());
+        }
+        match subject.file {
+            None => module::probe(subject.module, &["nr_devices=0"])?,
+            Some(file) => {
+                let path = self.modules.join(file);
+                // Ours and C must be there; a third one only says less.
+                if name == "upstream" && !path.is_file() {
+                    let why = format!("{} is not there", path.display());
+                    self.absent.insert(name.to_string(), why);
+                    return Ok(());
+                }
+                module::insert(&path, "")?;
+            }
+        }
+        self.ours.push(subject.module);
+        Ok(())
+    }
+
+    fn prepare(
+        &mut self,
+        name: &str,
+        case: &Case,
+        overrides: &BTreeMap<String, String>,
+    ) -> Result<Prepared> {
+        let subject = find(name)?;
+        if let Some(why) = self.absent.get(name) {
+            return Ok(Prepared::LeftOut(why.clone()));
+        }
+        let settings = Settings::of(case, overrides)?;
+        let same = |present: &Present| present.settings == settings;
+        if !self.present.get(name).is_some_and(same) {
+            self.present.remove(name);
+            match self.set_up(subject, &settings)? {
+                Ok(present) => self.present.insert(name.to_string(), present),
+                Err(why) => return Ok(Prepared::LeftOut(why)),
+            };
+        }
+        let present = &self.present[name];
+        Ok(Prepared::Ready(self.read_back(subject, present)))
+    }
+
+    fn measure(&mut self, name: &str, case: &Case) -> Result<Measured> {
+        let Some(present) = self.present.get(name) else {
+            bail!("ring 0: {name} is measured before it is set up");
+        };
+        fio::measure(case, &present.disk.node())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let mut first = Ok(());
+        for (_, present) in std::mem::take(&mut self.present) {
+            first = first.and(present.device.remove());
+        }
+        for module in std::mem::take(&mut self.ours) {
+            let removed = module::remove(module)
+                .with_context(|| format!("ring 0: {module} does not unload; see lsmod"));
+            first = first.and(removed);
+        }
+        first
+    }
+}
+
+impl Drop for NullblkBench {
+    fn drop(&mut self) {
+        let _ = self.finish();
+    }
+}
+
+fn find(name: &str) -> Result<&'static Subject> {
+    match SUBJECTS.iter().find(|subject| subject.name == name) {
+        Some(subject) => Ok(subject),
+        None => {
+            let known: Vec<&str> = SUBJECTS.iter().map(|subject| subject.name).collect();
+            bail!(
+                "ring 0: nullblk has no subject {name}; there are {}",
+                known.join(", ")
+            )
+        }
+    }
+}
+
+/// What a driver without the setting has instead: rnull builds its tag set
+/// with one queue of 256.
+fn fixed_upstream(name: &str) -> Option<&'static str> {
+    match name {
+        "submit_queues" => Some("1"),
+        "hw_queue_depth" => Some("256"),
+        _ => None,
+    }
+}

@@ -1,0 +1,58 @@
+//! `ringfence bench --here`, as a user of this kernel would run it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{bail, ensure, Context, Result};
+use serde_json::Value;
+
+pub fn here(modules: &Path) -> Result<()> {
+    let out = std::env::temp_dir().join("ringfence-here");
+    let _ = fs::remove_dir_all(&out);
+    let program = std::env::current_exe().context("this program's own path is unknown")?;
+    let output = Command::new(program)
+        .args(["bench", "nullblk", "--ring", "0", "--here", "--blocks", "2"])
+        .args(["--case", "randread-4k-qd1-j1-irq0", "--modules"])
+        .arg(modules)
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .context("bench cannot be started")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "bench ended with {}: {}",
+            output.status,
+            text.lines().last().unwrap_or("no message")
+        );
+    }
+    for name in [
+        "plan.json",
+        "manifest.json",
+        "samples.jsonl",
+        "summary.json",
+        "summary.md",
+        "report.html",
+    ] {
+        let length = fs::metadata(out.join(name)).map_or(0, |file| file.len());
+        ensure!(length > 0, "the run folder has no {name}");
+    }
+    let text = fs::read_to_string(out.join("summary.json")).context("summary.json")?;
+    let summary: Value = serde_json::from_str(&text).context("summary.json does not parse")?;
+    let case = &summary["cases"][0];
+    for subject in ["rust", "c"] {
+        let mean = case["subjects"][subject]["mean"].as_f64();
+        ensure!(
+            mean.is_some_and(|mean| mean > 0.0),
+            "summary.json has no mean of {subject}"
+        );
+    }
+    for module in ["rf_nullblk", "null_blk"] {
+        ensure!(
+            !super::super::module::is_loaded(module),
+            "bench left {module} loaded"
+        );
+    }
+    fs::remove_dir_all(&out).context("the run folder cannot be removed")
+}

@@ -1,0 +1,148 @@
+//! The modules under test: ours, and the in-tree Rust driver.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{bail, Context, Result};
+
+use super::cache::Cache;
+use super::kernel::{self, Kernel, TREE};
+use super::root;
+use super::sources::Sources;
+use super::step::{Log, Stamp, Step};
+
+/// Where modules go, in the root.
+pub const MODULES: &str = "/lab/modules";
+
+/// The step that builds the in-tree Rust null block driver.
+pub fn upstream_step(cache: &Cache, before: &Step) -> Step {
+    Step {
+        name: "upstream",
+        stamp: Stamp::of(&["upstream 1", before.stamp.as_str()]),
+        product: cache.lab().join("modules/rnull_mod.ko"),
+    }
+}
+
+/// Builds the in-tree Rust driver, which the stock image leaves out, from an
+/// unchanged copy of its source.
+pub fn upstream(cache: &Cache, kernel: &Kernel, log: &mut Log<'_>) -> Result<()> {
+    let release = kernel::release(cache)?;
+    let stage = cache.lab().join("upstream/rnull");
+    root::remove(&stage)?;
+    fs::create_dir_all(&stage).with_context(|| format!("{} cannot be made", stage.display()))?;
+    let source = cache.lab().join("linux/drivers/block/rnull");
+    let entries =
+        fs::read_dir(&source).with_context(|| format!("{} cannot be read", source.display()))?;
+    for entry in entries.flatten() {
+        if entry.path().extension().is_some_and(|ext| ext == "rs") {
+            fs::copy(entry.path(), stage.join(entry.file_name()))
+                .with_context(|| format!("{} cannot be copied", entry.path().display()))?;
+        }
+    }
+    let kbuild = "obj-m := rnull_mod.o\nrnull_mod-y := rnull.o\n";
+    fs::write(stage.join("Kbuild"), kbuild).context("Kbuild cannot be written")?;
+    log.run(
+        root::command(cache, "make")
+            .args(["-C", TREE])
+            .args(kernel.make_variables(&release))
+            .args(["M=/lab/upstream/rnull", "modules"]),
+    )?;
+    let modules = cache.lab().join("modules");
+    fs::create_dir_all(&modules)
+        .with_context(|| format!("{} cannot be made", modules.display()))?;
+    fs::copy(stage.join("rnull_mod.ko"), modules.join("rnull_mod.ko"))
+        .context("rnull_mod.ko cannot be copied")?;
+    Ok(())
+}
+
+/// The step that builds our modules.
+pub fn ours_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
+    Step {
+        name: "modules",
+        stamp: Stamp::of(&["modules 1", before.stamp.as_str(), sources.stamp().as_str()]),
+        product: cache.lab().join("modules/rf_nullblk.ko"),
+    }
+}
+
+/// Stages our sources and builds them.
+pub fn ours(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>) -> Result<()> {
+    let release = kernel::release(cache)?;
+    sources.stage(cache)?;
+    fs::create_dir_all(cache.lab().join("modules")).context("/lab/modules cannot be made")?;
+    log.run(
+        root::command(cache, "make")
+            .args(["-C", "/lab/src/ring0"])
+            .arg(format!("KDIR={TREE}"))
+            .arg(format!("OUT={MODULES}"))
+            .arg(format!(
+                "KMAKE={}",
+                kernel.make_variables(&release).join(" ")
+            ))
+            .arg("modules"),
+    )?;
+    let module = cache.lab().join("modules/rf_nullblk.ko");
+    if !module.is_file() {
+        bail!("ring0/Makefile ended well but left no {}", module.display());
+    }
+    let facts = build_facts(cache, &release)?;
+    fs::write(
+        cache.lab().join("modules/build.json"),
+        serde_json::to_vec_pretty(&facts)?,
+    )
+    .context("build.json cannot be written")
+}
+
+/// What the agent cannot find out in the guest: how modules were built.
+fn build_facts(cache: &Cache, release: &str) -> Result<BTreeMap<&'static str, String>> {
+    let config = kernel::configuration(cache)?;
+    let yes = |name: &str| {
+        if config.text(name) == Some("y") {
+            "on"
+        } else {
+            "off"
+        }
+    };
+    let llvm = config.text("CONFIG_RUSTC_LLVM_VERSION").unwrap_or("");
+    let rustc = root::output(cache, "rustc", &["--version"])?;
+    Ok(BTreeMap::from([
+        ("kernel", release.to_string()),
+        (
+            "rustc",
+            format!("{rustc}, LLVM {}", version_of_number(llvm)),
+        ),
+        (
+            "cc",
+            config
+                .text("CONFIG_CC_VERSION_TEXT")
+                .unwrap_or("unknown")
+                .to_string(),
+        ),
+        (
+            "overflow_checks",
+            yes("CONFIG_RUST_OVERFLOW_CHECKS").to_string(),
+        ),
+        (
+            "debug_assertions",
+            yes("CONFIG_RUST_DEBUG_ASSERTIONS").to_string(),
+        ),
+    ]))
+}
+
+/// `190107` is 19.1.7: how Kconfig writes versions.
+fn version_of_number(number: &str) -> String {
+    match number.parse::<u64>() {
+        Ok(n) => format!("{}.{}.{}", n / 10000, n / 100 % 100, n % 100),
+        Err(_) => "unknown".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kconfig_numbers_read_as_versions() {
+        assert_eq!(version_of_number("190107"), "19.1.7");
+        assert_eq!(version_of_number(""), "unknown");
+    }
+}

@@ -1,0 +1,55 @@
+//! The lab: a Debian root, its stock kernel, our modules, a VM that boots
+//! them, and the agent that works inside.
+//!
+//! `host` makes the lab and boots it; `guest` is what runs on the kernel
+//! under test, in the VM or (`--here`) on the machine itself.
+#![forbid(unsafe_code)]
+
+mod guest;
+mod host;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use ringfence_bench::agent::{Launcher, Workbench};
+
+pub use host::lab::Lab;
+pub use host::step::StepStatus;
+
+/// What a lab is made from and where it lives.
+pub struct Options {
+    /// The cache folder; `None` is `$RINGFENCE_CACHE`, else the XDG cache.
+    pub cache: Option<PathBuf>,
+    /// The checkout that holds `kit/`, `drivers/` and `ring0/`.
+    pub source: PathBuf,
+    /// The `ringfence` binary that serves as the agent in the guest.
+    pub agent: PathBuf,
+}
+
+/// Told of each step.
+pub trait Progress {
+    /// A step starts.
+    fn start(&self, step: &str);
+    /// The last line of the running step's log.
+    fn line(&self, text: &str);
+    /// The step ended, after this many seconds; `fresh` if nothing had to be done.
+    fn end(&self, step: &str, seconds: f64, fresh: bool);
+}
+
+impl Lab {
+    /// Boots of this lab, for `bench::run`. The lab must be up.
+    pub fn launcher(&self) -> Result<Box<dyn Launcher>> {
+        Ok(Box::new(self.vm_launcher()?))
+    }
+}
+
+/// The ring-0 agent on the running kernel; `modules` holds the `.ko` files.
+pub fn workbench(modules: PathBuf) -> Result<Box<dyn Workbench>> {
+    Ok(Box::new(guest::nullblk::NullblkBench::new(modules)?))
+}
+
+/// The tests that run inside the guest; prints a line each, gives the number
+/// of failures.
+pub fn guest_tests(modules: PathBuf) -> Result<usize> {
+    guest::tests::run(modules)
+}
