@@ -16,15 +16,15 @@ use crate::failure::Usage;
 fn times(ring: u8) -> (u64, u64) {
     match ring {
         0 => (1000, 200),
-        _ => (90, 10),
+        _ => (48, 16),
     }
 }
 
 /// Seconds that a sample takes beyond its load: set-up, start of fio.
 pub fn overhead(ring: u8) -> f64 {
     match ring {
-        0 => 2.0,
-        _ => 0.005,
+        0 => 1.1,
+        _ => 0.05,
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod load;
 pub mod nullblk;
+mod placement;
 pub mod request;
 pub mod table;
 

@@ -11,6 +11,7 @@ use anyhow::{bail, Result};
 use kit::block::SECTOR_SHIFT;
 
 use crate::nullblk::Device;
+use crate::placement::{self, Placed, COMPLETIONS};
 use crate::request::{CompletionQueue, RawRequest, ENDED, IN_FLIGHT};
 use crate::table::DriverTable;
 
@@ -62,7 +63,10 @@ pub const WINDOW: u32 = 16384;
 /// Pieces of a run. Where threads and buffers come to lie, and what state the
 /// processor's predictors settle in, stays as it is within a piece; several
 /// pieces draw it several times.
-pub const PIECES: u32 = 8;
+pub const PIECES: u32 = 16;
+
+/// Between pieces the processor is let go, so that it forgets.
+const PAUSE: Duration = Duration::from_millis(3);
 
 impl Load {
     /// Checks the load against a device.
@@ -102,12 +106,15 @@ impl Load {
         Ok(())
     }
 
-    /// Runs the load, in [`PIECES`] with new threads and buffers each. An
-    /// error if a request was lost or ended twice.
+    /// Runs the load, in [`PIECES`] with a new device, threads and buffers
+    /// each. An error if a request was lost or ended twice.
     pub fn run(&self, device: &Device) -> Result<Outcome> {
         self.check(device)?;
         let mut jobs = vec![Windows::default(); self.jobs as usize];
-        for _ in 0..PIECES {
+        // All there at once, so that each is somewhere else.
+        let devices: Vec<Device> = (0..PIECES).map(|_| device.another()).collect();
+        for device in &devices {
+            thread::sleep(PAUSE);
             for (job, piece) in jobs.iter_mut().zip(self.piece(device)) {
                 job.add(piece?);
             }
@@ -193,10 +200,13 @@ fn rate(operations: u64, time: Duration) -> f64 {
 
 struct Job<'a> {
     device: &'a Device,
+    /// Those in use are the last `depth`, from the start of a page on.
     requests: Vec<RawRequest>,
-    /// A box that was taken apart, since requests point to it; drop puts it
-    /// together again.
+    first: usize,
     completions: NonNull<CompletionQueue>,
+    /// What `completions` points into: a box that was taken apart, since
+    /// requests point there too; drop puts it together again.
+    allocation: *mut Placed<CompletionQueue, COMPLETIONS>,
     positions: Positions,
 }
 
@@ -204,20 +214,27 @@ impl Drop for Job<'_> {
     fn drop(&mut self) {
         // SAFETY: From `Box::into_raw` in `new`; the requests that point to
         // it are not used any more.
-        drop(unsafe { Box::from_raw(self.completions.as_ptr()) });
+        drop(unsafe { Box::from_raw(self.allocation) });
     }
 }
 
 impl<'a> Job<'a> {
     fn new(load: &Load, device: &'a Device, number: u32) -> Job<'a> {
-        let completions = Box::into_raw(Box::new(CompletionQueue::new()));
+        let allocation = Box::into_raw(Placed::new(CompletionQueue::new()));
+        // SAFETY: The box was valid just now and is not at address zero.
+        let completions = unsafe { NonNull::new_unchecked(&raw mut (*allocation).value) };
+        let page = 4096 / size_of::<RawRequest>();
+        let mut requests: Vec<RawRequest> = (0..load.depth as usize + page)
+            .map(|_| RawRequest::new(completions.as_ptr()))
+            .collect();
+        let first = placement::to_page(&requests);
+        requests.truncate(first + load.depth as usize);
         Job {
             device,
-            requests: (0..load.depth)
-                .map(|_| RawRequest::new(completions))
-                .collect(),
-            // SAFETY: A box is not at address zero.
-            completions: unsafe { NonNull::new_unchecked(completions) },
+            requests,
+            first,
+            completions,
+            allocation,
             positions: Positions::new(load, device, number),
         }
     }
@@ -272,7 +289,7 @@ impl<'a> Job<'a> {
         soft: bool,
     ) -> u64 {
         let operation = u8::from(load.write);
-        for request in &mut self.requests {
+        for request in &mut self.requests[self.first..] {
             request.position = self.positions.next();
             request.bytes = load.block_size;
             request.operation = operation;
@@ -295,7 +312,7 @@ impl<'a> Job<'a> {
                 }
             }
         }
-        self.requests
+        self.requests[self.first..]
             .iter()
             .map(|request| u64::from(request.status != 0))
             .sum()
@@ -428,11 +445,12 @@ mod tests {
             let device = Device::new(subject, settings(&[(Attribute::IrqMode, mode)]));
             let (table, pointer) = device.table();
             let mut job = Job::new(&load(1, 1), &device, 0);
-            job.requests[0].operation = operation;
-            job.requests[0].state = IN_FLIGHT;
+            let first = job.first;
+            job.requests[first].operation = operation;
+            job.requests[first].state = IN_FLIGHT;
             // SAFETY: As in `round`.
-            unsafe { (table.queue)(pointer, &mut job.requests[0]) };
-            (job.requests[0].status, job.requests[0].state)
+            unsafe { (table.queue)(pointer, &mut job.requests[first]) };
+            (job.requests[first].status, job.requests[first].state)
         }
         for mode in ["0", "1"] {
             for operation in 0..=5 {

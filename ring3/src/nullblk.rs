@@ -5,6 +5,7 @@ use std::ffi::c_void;
 
 use ::nullblk::{Attribute, CompletionMode, NullBlock, Settings};
 
+use crate::placement::{Placed, DEVICE};
 use crate::table::{table_of, DriverTable};
 
 /// Who serves the requests.
@@ -56,13 +57,14 @@ extern "C" {
 }
 
 enum Instance {
-    Rust(Box<NullBlock>),
-    C(Box<Twin>),
+    Rust(Box<Placed<NullBlock, DEVICE>>),
+    C(Box<Placed<Twin, DEVICE>>),
     Empty,
 }
 
 /// A null block device, served by one of the subjects.
 pub struct Device {
+    subject: Subject,
     settings: Settings,
     instance: Instance,
 }
@@ -71,8 +73,8 @@ impl Device {
     /// A device with these settings.
     pub fn new(subject: Subject, settings: Settings) -> Device {
         let instance = match subject {
-            Subject::Rust => Instance::Rust(Box::new(NullBlock::new(settings))),
-            Subject::C => Instance::C(Box::new(Twin {
+            Subject::Rust => Instance::Rust(Placed::new(NullBlock::new(settings))),
+            Subject::C => Instance::C(Placed::new(Twin {
                 size_mib: settings.size_mib(),
                 block_size: settings.block_size(),
                 irq_mode: settings.value(Attribute::IrqMode) as u32,
@@ -81,18 +83,27 @@ impl Device {
             })),
             Subject::Empty => Instance::Empty,
         };
-        Device { settings, instance }
+        Device {
+            subject,
+            settings,
+            instance,
+        }
+    }
+
+    /// Another device of the same subject and settings, elsewhere in memory.
+    pub(crate) fn another(&self) -> Device {
+        Device::new(self.subject, self.settings)
     }
 
     /// The device's settings, as the instance has them.
     pub fn read_back(&self) -> [(&'static str, u64); 5] {
         let values = match &self.instance {
             Instance::C(twin) => [
-                twin.size_mib,
-                u64::from(twin.block_size),
-                u64::from(twin.irq_mode),
-                u64::from(twin.submit_queues),
-                u64::from(twin.hw_queue_depth),
+                twin.value.size_mib,
+                u64::from(twin.value.block_size),
+                u64::from(twin.value.irq_mode),
+                u64::from(twin.value.submit_queues),
+                u64::from(twin.value.hw_queue_depth),
             ],
             Instance::Rust(_) | Instance::Empty => {
                 Attribute::ALL.map(|attribute| self.settings.value(attribute))
@@ -133,10 +144,10 @@ impl Device {
         match &self.instance {
             Instance::Rust(device) => (
                 table_of::<NullBlock>(),
-                (&raw const **device).cast_mut().cast(),
+                (&raw const device.value).cast_mut().cast(),
             ),
             // SAFETY: The table is a constant of `twin.c`.
-            Instance::C(twin) => (unsafe { TWIN }, (&raw const **twin).cast_mut().cast()),
+            Instance::C(twin) => (unsafe { TWIN }, (&raw const twin.value).cast_mut().cast()),
             // SAFETY: As for the twin's.
             Instance::Empty => (unsafe { EMPTY }, std::ptr::null_mut()),
         }

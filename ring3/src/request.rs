@@ -6,8 +6,7 @@ use std::ptr::{self, NonNull};
 
 use kit::block::{Operation, Status};
 
-/// `struct rf_request` of `ring.h`, on a cache line of its own: where the
-/// allocator puts it must not tell subjects apart.
+/// `struct rf_request` of `ring.h`, on a cache line of its own.
 #[repr(C, align(64))]
 pub(crate) struct RawRequest {
     pub(crate) position: u64,
@@ -49,7 +48,6 @@ impl RawRequest {
 
 /// Requests that wait for soft completion, oldest first. One a job, used by
 /// that job's thread only.
-#[repr(align(64))]
 pub(crate) struct CompletionQueue {
     head: *mut RawRequest,
     tail: *mut RawRequest,
