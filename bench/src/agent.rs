@@ -67,8 +67,8 @@ pub trait Workbench {
     fn load(&mut self, subject: &str) -> Result<()>;
 
     /// Sets `subject` up for `case` with the case's settings and `overrides`
-    /// on top, and reads everything back. Whatever the last call set up may
-    /// go.
+    /// on top, and reads everything back. It stays set up until this subject
+    /// is set up again.
     fn prepare(
         &mut self,
         subject: &str,
@@ -76,8 +76,15 @@ pub trait Workbench {
         overrides: &BTreeMap<String, String>,
     ) -> Result<Prepared>;
 
-    /// Loads what was prepared last for the case's time.
-    fn measure(&mut self, subject: &str, case: &Case) -> Result<Measured>;
+    /// Takes one block: loads each of `subjects`, all of them set up for
+    /// `case`, for the case's time. Gives each result to `taken` as soon as
+    /// it is there, in the order of `subjects`.
+    fn measure(
+        &mut self,
+        subjects: &[&str],
+        case: &Case,
+        taken: &mut dyn FnMut(Measured) -> Result<()>,
+    ) -> Result<()>;
 
     /// Gives every device and module back. Called once, also after an error.
     fn finish(&mut self) -> Result<()>;
@@ -86,7 +93,7 @@ pub trait Workbench {
 /// Runs one boot: reads the plan from `input`, writes events to `output`.
 ///
 /// Every subject of every case is set up and read back before the first
-/// sample; a sample's subject is set up anew right before it, and if it then
+/// sample; those of a block are set up again right before it, and if one then
 /// reads back differently, the boot ends with an error.
 pub fn serve(bench: &mut dyn Workbench, input: impl BufRead, mut output: impl Write) -> Result<()> {
     let result = serve_plan(bench, input, &mut output);
@@ -155,27 +162,31 @@ fn serve_plan(
             .cases
             .get(step.case)
             .context("agent: a step without a case")?;
-        for (place, subject) in step.order.iter().enumerate() {
-            let which = (step.case, subject.clone());
-            if left_out.contains(&which) {
-                continue;
-            }
+        let subjects: Vec<&str> = step
+            .order
+            .iter()
+            .filter(|subject| !left_out.contains(&(step.case, subject.to_string())))
+            .map(String::as_str)
+            .collect();
+        for subject in &subjects {
             let Prepared::Ready(values) = bench.prepare(subject, case, overrides(subject))? else {
                 bail!(
                     "agent: {subject} could be set up for {} once, not twice",
                     case.name
                 );
             };
-            if read_back.get(&which) != Some(&values) {
+            if read_back.get(&(step.case, subject.to_string())) != Some(&values) {
                 bail!(
                     "agent: {subject} reads back differently on its second set-up for {}",
                     case.name
                 );
             }
-            let measured = bench.measure(subject, case)?;
+        }
+        let mut place = 0;
+        bench.measure(&subjects, case, &mut |measured| {
             let sample = Sample {
                 key: case.key(),
-                subject: subject.clone(),
+                subject: subjects[place].to_string(),
                 boot: plan.boot,
                 block: step.block,
                 place: place as u32,
@@ -186,7 +197,11 @@ fn serve_plan(
                     .map_or(0, |time| time.as_millis() as u64),
                 extra: measured.extra,
             };
-            emit(output, &Event::Sample(sample))?;
+            place += 1;
+            emit(output, &Event::Sample(sample))
+        })?;
+        if place != subjects.len() {
+            bail!("agent: a block of {} is short of a sample", case.name);
         }
     }
     Ok(())

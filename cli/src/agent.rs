@@ -53,11 +53,15 @@ fn stop_flag() -> Result<&'static AtomicBool> {
 
 impl Stoppable {
     fn check(&self) -> Result<()> {
-        if self.stop.load(Ordering::SeqCst) {
-            bail!("agent: told to stop");
-        }
-        Ok(())
+        check(self.stop)
     }
+}
+
+fn check(stop: &AtomicBool) -> Result<()> {
+    if stop.load(Ordering::SeqCst) {
+        bail!("agent: told to stop");
+    }
+    Ok(())
 }
 
 impl Workbench for Stoppable {
@@ -80,9 +84,18 @@ impl Workbench for Stoppable {
         self.inner.prepare(subject, case, overrides)
     }
 
-    fn measure(&mut self, subject: &str, case: &Case) -> Result<Measured> {
+    fn measure(
+        &mut self,
+        subjects: &[&str],
+        case: &Case,
+        taken: &mut dyn FnMut(Measured) -> Result<()>,
+    ) -> Result<()> {
         self.check()?;
-        self.inner.measure(subject, case)
+        let stop = self.stop;
+        self.inner.measure(subjects, case, &mut |measured| {
+            taken(measured)?;
+            check(stop)
+        })
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -11,14 +11,16 @@ use ringfence_bench::case::Case;
 
 /// The ring-3 agent.
 pub fn workbench() -> Result<Box<dyn Workbench>> {
-    Ok(Box::new(Ring3 { prepared: None }))
+    Ok(Box::new(Ring3 {
+        prepared: BTreeMap::new(),
+    }))
 }
 
 /// Queues that a device may have in ring 3.
 const MAX_QUEUES: u32 = 1024;
 
 struct Ring3 {
-    prepared: Option<Device>,
+    prepared: BTreeMap<String, Device>,
 }
 
 impl Workbench for Ring3 {
@@ -41,7 +43,8 @@ impl Workbench for Ring3 {
         case: &Case,
         overrides: &BTreeMap<String, String>,
     ) -> Result<Prepared> {
-        let subject = subject_of(subject)?;
+        let name = subject;
+        let subject = subject_of(name)?;
         let mut settings = nullblk::Settings::default();
         for (name, value) in case.settings.iter().chain(overrides) {
             let attribute = nullblk::Attribute::by_name(name).with_context(|| {
@@ -72,15 +75,16 @@ impl Workbench for Ring3 {
         };
         values.insert("compiler".into(), compiler.into());
         values.insert("overflow_checks".into(), checks.into());
-        self.prepared = Some(device);
+        self.prepared.insert(name.to_owned(), device);
         Ok(Prepared::Ready(values))
     }
 
-    fn measure(&mut self, subject: &str, case: &Case) -> Result<Measured> {
-        let device = self
-            .prepared
-            .as_ref()
-            .with_context(|| format!("ring 3: {subject} was not set up"))?;
+    fn measure(
+        &mut self,
+        subjects: &[&str],
+        case: &Case,
+        taken: &mut dyn FnMut(Measured) -> Result<()>,
+    ) -> Result<()> {
         let load = Load {
             write: case.workload.pattern.writes(),
             random: case.workload.pattern.random(),
@@ -91,24 +95,35 @@ impl Workbench for Ring3 {
             runtime: Duration::from_millis(case.runtime_ms),
             ramp: Duration::from_millis(case.ramp_ms),
         };
-        let outcome = load.run(device).with_context(|| case.name.clone())?;
-        if outcome.failed > 0 {
-            bail!(
-                "ring 3: {} of {} operations of {subject} failed in {}",
-                outcome.failed,
-                outcome.operations,
-                case.name
-            );
+        let devices = subjects
+            .iter()
+            .map(|subject| {
+                self.prepared
+                    .get(*subject)
+                    .with_context(|| format!("ring 3: {subject} was not set up"))
+            })
+            .collect::<Result<Vec<&Device>>>()?;
+        let outcomes = load.run(&devices).with_context(|| case.name.clone())?;
+        for (subject, outcome) in subjects.iter().zip(outcomes) {
+            if outcome.failed > 0 {
+                bail!(
+                    "ring 3: {} of {} operations of {subject} failed in {}",
+                    outcome.failed,
+                    outcome.operations,
+                    case.name
+                );
+            }
+            taken(Measured {
+                metric: "iops",
+                value: outcome.iops,
+                extra: [("mean_iops".to_owned(), outcome.mean_iops)].into(),
+            })?;
         }
-        Ok(Measured {
-            metric: "iops",
-            value: outcome.iops,
-            extra: [("mean_iops".to_owned(), outcome.mean_iops)].into(),
-        })
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.prepared = None;
+        self.prepared.clear();
         Ok(())
     }
 }

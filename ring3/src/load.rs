@@ -55,6 +55,19 @@ pub struct Outcome {
     pub mean_iops: f64,
 }
 
+impl Outcome {
+    fn of(jobs: Vec<Windows>) -> Outcome {
+        let mut total = Outcome::default();
+        for job in jobs {
+            total.operations += job.operations();
+            total.failed += job.failed;
+            total.mean_iops += rate(job.operations(), job.elapsed);
+            total.iops += job.fast_rate();
+        }
+        total
+    }
+}
+
 /// Operations between two looks at the clock, at least: some tens of
 /// microseconds, so that the look costs next to nothing and a window is much
 /// shorter than a time slice.
@@ -62,7 +75,8 @@ pub const WINDOW: u32 = 16384;
 
 /// Pieces of a run. Where threads and buffers come to lie, and what state the
 /// processor's predictors settle in, stays as it is within a piece; several
-/// pieces draw it several times.
+/// pieces draw it several times. The devices of a run take turns, so that a
+/// neighbour's burst meets all of them.
 pub const PIECES: u32 = 16;
 
 /// Between pieces the processor is let go, so that it forgets.
@@ -106,27 +120,27 @@ impl Load {
         Ok(())
     }
 
-    /// Runs the load, in [`PIECES`] with a new device, threads and buffers
-    /// each. An error if a request was lost or ended twice.
-    pub fn run(&self, device: &Device) -> Result<Outcome> {
-        self.check(device)?;
-        let mut jobs = vec![Windows::default(); self.jobs as usize];
+    /// Runs the load on each of `devices`, in [`PIECES`] that take turns, each
+    /// with a device like the one given, threads and buffers of its own. An
+    /// error if a request was lost or ended twice.
+    pub fn run(&self, devices: &[&Device]) -> Result<Vec<Outcome>> {
+        for device in devices {
+            self.check(device)?;
+        }
         // All there at once, so that each is somewhere else.
-        let devices: Vec<Device> = (0..PIECES).map(|_| device.another()).collect();
-        for device in &devices {
-            thread::sleep(PAUSE);
-            for (job, piece) in jobs.iter_mut().zip(self.piece(device)) {
-                job.add(piece?);
+        let copies: Vec<Vec<Device>> = (0..PIECES)
+            .map(|_| devices.iter().map(|device| device.another()).collect())
+            .collect();
+        let mut jobs = vec![vec![Windows::default(); self.jobs as usize]; devices.len()];
+        for turn in &copies {
+            for (jobs, device) in jobs.iter_mut().zip(turn) {
+                thread::sleep(PAUSE);
+                for (job, piece) in jobs.iter_mut().zip(self.piece(device)) {
+                    job.add(piece?);
+                }
             }
         }
-        let mut total = Outcome::default();
-        for job in jobs {
-            total.operations += job.operations();
-            total.failed += job.failed;
-            total.mean_iops += rate(job.operations(), job.elapsed);
-            total.iops += job.fast_rate();
-        }
-        Ok(total)
+        Ok(jobs.into_iter().map(Outcome::of).collect())
     }
 
     /// One piece, all jobs at once.
@@ -408,7 +422,7 @@ mod tests {
                             (Attribute::HwQueueDepth, "64"),
                         ]),
                     );
-                    let outcome = load(depth, jobs).run(&device).unwrap();
+                    let outcome = load(depth, jobs).run(&[&device]).unwrap()[0];
                     assert!(outcome.operations > 0 && outcome.iops > 0.0);
                     assert_eq!(outcome.failed, 0, "{subject:?} {mode} {depth}");
                 }
@@ -485,7 +499,7 @@ mod tests {
             },
         ];
         for load in bad {
-            assert!(load.run(&device).is_err(), "{load:?}");
+            assert!(load.run(&[&device]).is_err(), "{load:?}");
         }
     }
 

@@ -208,11 +208,19 @@ impl Workbench for NullblkBench {
         Ok(Prepared::Ready(self.read_back(subject, present)))
     }
 
-    fn measure(&mut self, name: &str, case: &Case) -> Result<Measured> {
-        let Some(present) = self.present.get(name) else {
-            bail!("ring 0: {name} is measured before it is set up");
-        };
-        fio::measure(case, &present.disk.node())
+    fn measure(
+        &mut self,
+        subjects: &[&str],
+        case: &Case,
+        taken: &mut dyn FnMut(Measured) -> Result<()>,
+    ) -> Result<()> {
+        for name in subjects {
+            let Some(present) = self.present.get(*name) else {
+                bail!("ring 0: {name} is measured before it is set up");
+            };
+            taken(fio::measure(case, &present.disk.node())?)?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
