@@ -11,9 +11,7 @@ use kernel::ffi::c_void;
 
 macro_rules! shim {
     ($(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
-        // SAFETY: The signatures are those of `shim.h`; with `shim_check` the
-        // build compares them.
-        unsafe extern "C" {
+        extern "C" {
             $(pub(crate) fn $name($($argument: $type),*) -> $result;)*
         }
 

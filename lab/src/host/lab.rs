@@ -185,11 +185,21 @@ impl Lab {
         Ok(code)
     }
 
-    /// Boots the VM and runs the guest tests; the number of failures. Each
-    /// test's line goes to standard output.
-    pub fn test(&self, _progress: &dyn Progress) -> Result<usize> {
+    /// Builds the modules under the strictest rules, boots the VM and runs the
+    /// guest tests; the number of failures. Each guest test's line goes to
+    /// standard output.
+    pub fn test(&self, progress: &dyn Progress) -> Result<usize> {
         self.usable()?;
         let _lock = self.cache.lock()?;
+        let sources = Sources::read(&self.options.source)?;
+        let steps = Steps {
+            cache: &self.cache,
+            progress,
+        };
+        let strict = modules::strict_step(&self.cache, &sources, &self.fixed().tree);
+        steps.run(&strict, |log| {
+            modules::strict(&self.cache, self.kernel, &sources, log)
+        })?;
         let mut vm = Vm::start(&self.machine(), Mode::Tests, "tests")?;
         vm.ready()?;
         let mut failures = 0;

@@ -92,6 +92,63 @@ pub fn ours(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>
     .context("build.json cannot be written")
 }
 
+/// The step that holds our modules to the strictest rules.
+pub fn strict_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
+    Step {
+        name: "strict",
+        stamp: Stamp::of(&["strict 1", before.stamp.as_str(), sources.stamp().as_str()]),
+        product: cache.lab().join("strict/rf_nullblk.ko"),
+    }
+}
+
+/// Builds our modules once more with clippy and every warning denied, then
+/// with an unsafe block in the module, which must be refused.
+pub fn strict(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>) -> Result<()> {
+    sources.stage(cache)?;
+    let release = kernel::release(cache)?;
+    let make = |source: &str| {
+        let mut command = root::command(cache, "make");
+        command
+            .args([
+                "-C",
+                &format!("{source}/ring0"),
+                "CLIPPY=1",
+                "OUT=/lab/strict",
+            ])
+            .arg(format!("KDIR={TREE}"))
+            .arg(format!(
+                "KMAKE={}",
+                kernel.make_variables(&release).join(" ")
+            ))
+            .arg("modules");
+        command
+    };
+    // kbuild runs clippy only where it would run rustc.
+    root::remove(&cache.lab().join("strict"))?;
+    log.run(&mut make("/lab/src"))?;
+
+    let breached = cache.lab().join("breached");
+    root::remove(&breached)?;
+    log.run(root::command(cache, "cp").args(["-r", "/lab/src", "/lab/breached"]))?;
+    let file = breached.join("ring0/modules/nullblk/configfs.rs");
+    let shown = file.display();
+    let text = fs::read_to_string(&file).with_context(|| format!("{shown} cannot be read"))?;
+    fs::write(
+        &file,
+        format!("{text}\nfn breach() {{ unsafe {{ core::hint::unreachable_unchecked() }} }}\n"),
+    )
+    .with_context(|| format!("{shown} cannot be written"))?;
+    let output = make("/lab/breached")
+        .output()
+        .context("make cannot be started in the root")?;
+    root::remove(&breached)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() || !said.contains("usage of an `unsafe` block") {
+        bail!("a module with an unsafe block was not refused for it; see forbid(unsafe_code) in ring0/modules");
+    }
+    Ok(())
+}
+
 /// What the agent cannot find out in the guest: how modules were built.
 fn build_facts(cache: &Cache, release: &str) -> Result<BTreeMap<&'static str, String>> {
     let config = kernel::configuration(cache)?;
