@@ -12,6 +12,7 @@ pub const BLOCKING: &[&str] = &[
     "hw_queues",
     "iostats",
     "irqmode",
+    "load",
     "logical_block_size",
     "memory_backed",
     "nomerges",

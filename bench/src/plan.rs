@@ -108,17 +108,19 @@ impl Plan {
         let mut load_order = subjects.clone();
         let mut rng = self.rng(ring, u64::from(boot) + 1, 0);
         load_order.shuffle(&mut rng);
+        let orders: Vec<Vec<Vec<String>>> = (0..cases.len())
+            .map(|case| self.orders(ring, case, &subjects))
+            .collect();
         let mut steps = Vec::new();
         for block in 0..self.blocks {
             let mut round: Vec<usize> = (0..cases.len()).collect();
             round.shuffle(&mut rng);
             for case in round {
-                let orders = self.orders(ring, case, &subjects);
                 let at = (boot * self.blocks + block) as usize;
                 steps.push(Step {
                     case,
                     block,
-                    order: orders[at].clone(),
+                    order: orders[case][at].clone(),
                 });
             }
         }

@@ -19,7 +19,7 @@ pub trait Observer {
 }
 
 /// Runs every boot of one ring of `plan`. Stops early, without an error, when
-/// `stop` becomes true between two events; a boot that dies ends the run with
+/// `stop` becomes true and the boot has nothing more to say; a boot that dies ends the run with
 /// its error. In every case what was sampled is in the folder, and the
 /// manifest says why the run ended.
 pub fn run_ring(
@@ -58,14 +58,16 @@ fn run_boots(
         manifest.host.insert(ring, host);
     })?;
     for number in 0..plan.boots {
+        if stop.load(Ordering::SeqCst) {
+            folder.update(|manifest| manifest.interrupted = Some("by the user".into()))?;
+            return Ok(());
+        }
         observer.boot(ring, number, plan.boots);
         let mut link = launcher.boot(number)?;
         link.send(&plan.boot(ring, number))?;
         loop {
-            if stop.load(Ordering::SeqCst) {
-                folder.update(|manifest| manifest.interrupted = Some("by the user".into()))?;
-                return Ok(());
-            }
+            // After a stop the link gives what has already been sent, and then
+            // an error.
             match link.next()? {
                 Event::Hello { environment } => folder.update(|manifest| {
                     match manifest.guest.get(&ring) {

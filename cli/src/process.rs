@@ -18,7 +18,7 @@ use rustix::process::Signal;
 
 use crate::{host, interrupt};
 
-/// Silence that a boot is allowed beyond the time of its longest sample.
+/// Silence that a boot is allowed beyond the time of its longest block.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Time that a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
@@ -146,7 +146,9 @@ impl ProcessLink {
 impl Link for ProcessLink {
     fn send(&mut self, plan: &BootPlan) -> Result<()> {
         let longest = plan.cases.iter().map(|case| case.runtime_ms + case.ramp_ms);
-        self.silence = SILENCE + Duration::from_millis(longest.max().unwrap_or(0));
+        // A block may report all its samples at its end.
+        let block = longest.max().unwrap_or(0) * plan.load_order.len() as u64;
+        self.silence = SILENCE + Duration::from_millis(block);
         let mut line = serde_json::to_vec(plan)?;
         line.push(b'\n');
         let stdin = self.stdin.as_mut().context("the plan is sent once")?;
@@ -186,7 +188,7 @@ impl Drop for ProcessLink {
         let grace = match (self.over, self.ring) {
             (_, 0) => {
                 interrupt::signal(self.child.id(), Signal::TERM);
-                GRACE_RING0
+                GRACE_RING0 + self.silence.saturating_sub(SILENCE)
             }
             (true, _) => GRACE,
             (false, _) => Duration::ZERO,

@@ -5,8 +5,8 @@
 //! (ring 0). What differs between the rings is a trait here; each ring
 //! implements it, and the driver is generic over it.
 //!
-//! There is no unsafe code here and none in a driver: what needs it is in
-//! `ring3/` and `ring0/core/`.
+//! Both are safe Rust throughout; what cannot be is in `ring3/` and
+//! `ring0/core/`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![allow(unused_attributes, clippy::duplicated_attributes)]

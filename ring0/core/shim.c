@@ -12,16 +12,18 @@ void *rf_disk_alloc(void *set, void *limits, void *queuedata)
 {
 	struct gendisk *disk = blk_mq_alloc_disk(set, limits, queuedata);
 
-	if (!IS_ERR(disk)) {
+	if (!IS_ERR(disk))
 		disk->fops = &rf_disk_operations;
-		__module_get(THIS_MODULE);
-	}
 	return disk;
 }
 
-void rf_disk_put(void *disk)
+void rf_module_get(void)
 {
-	put_disk(disk);
+	__module_get(THIS_MODULE);
+}
+
+void rf_module_put(void)
+{
 	module_put(THIS_MODULE);
 }
 

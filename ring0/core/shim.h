@@ -8,18 +8,15 @@
 #define RINGFENCE_SHIM_H
 
 /*
- * Allocates a disk with its queue on a tag set. Pins this module until
- * rf_disk_put, and beyond while a user has the disk open. set: struct blk_mq_tag_set *, limits: struct
+ * Allocates a disk with its queue on a tag set. While a user has it open, this
+ * module is pinned. set: struct blk_mq_tag_set *, limits: struct
  * queue_limits *, queuedata: the queue's private pointer. Returns a struct
  * gendisk * or an error pointer.
  */
 void *rf_disk_alloc(void *set, void *limits, void *queuedata);
 
-/*
- * Drops the reference of rf_disk_alloc, and the pin of the module. disk: a
- * struct gendisk * that is not registered (any more). The caller's code must
- * be held by another reference to the module until it returns.
- */
-void rf_disk_put(void *disk);
+/* Pins this module; rf_module_put takes that back. */
+void rf_module_get(void);
+void rf_module_put(void);
 
 #endif

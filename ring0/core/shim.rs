@@ -30,7 +30,8 @@ mod generated {
 
 shim! {
     fn rf_disk_alloc(set: *mut c_void, limits: *mut c_void, queuedata: *mut c_void) -> *mut c_void;
-    fn rf_disk_put(disk: *mut c_void) -> ();
+    fn rf_module_get() -> ();
+    fn rf_module_put() -> ();
 }
 
 pub(crate) const REQ_OP_MASK: blk_opf_t = 0xff;

@@ -105,9 +105,10 @@ impl Device {
                 u64::from(twin.value.submit_queues),
                 u64::from(twin.value.hw_queue_depth),
             ],
-            Instance::Rust(_) | Instance::Empty => {
-                Attribute::ALL.map(|attribute| self.settings.value(attribute))
+            Instance::Rust(device) => {
+                Attribute::ALL.map(|attribute| device.value.settings().value(attribute))
             }
+            Instance::Empty => Attribute::ALL.map(|attribute| self.settings.value(attribute)),
         };
         let mut named = Attribute::ALL.map(|attribute| (attribute.name(), 0));
         for (entry, value) in named.iter_mut().zip(values) {

@@ -17,6 +17,11 @@ impl NullBlock {
         NullBlock { settings }
     }
 
+    /// The settings that it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Capacity in sectors of 512 bytes.
     pub fn capacity(&self) -> u64 {
         self.settings.size_mib() << (20 - SECTOR_SHIFT)

@@ -53,11 +53,15 @@ pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Vec<String> {
     all
 }
 
+/// Processors that the load may use.
+pub fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Runs a case; operations a second of all jobs.
 pub fn measure(case: &Case, node: &Path) -> Result<Measured> {
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let limit = Duration::from_millis(case.runtime_ms + case.ramp_ms) + GRACE;
-    let text = run(&arguments(case, node, cpus), limit)?;
+    let text = run(&arguments(case, node, cpus()), limit)?;
     let job = parse(&text)?;
     if job.iops() <= 0.0 {
         bail!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::{Measured, Prepared, Workbench};
@@ -166,6 +166,13 @@ impl Workbench for NullblkBench {
         let subject = find(name)?;
         mount_configfs()?;
         if module::is_loaded(subject.module) {
+            if subject.file.is_some() {
+                bail!(
+                    "ring 0: some {0} is loaded already; `rmmod {0}` first, so that it is known \
+                     what is measured",
+                    subject.module
+                );
+            }
             return Ok(());
         }
         match subject.file {
@@ -205,7 +212,11 @@ impl Workbench for NullblkBench {
             };
         }
         let present = &self.present[name];
-        Ok(Prepared::Ready(self.read_back(subject, present)))
+        let mut values = self.read_back(subject, present);
+        // The load is part of what must be equal; only the device differs.
+        let load = fio::arguments(case, Path::new("DEVICE"), fio::cpus());
+        values.insert("load".into(), format!("fio {}", load.join(" ")));
+        Ok(Prepared::Ready(values))
     }
 
     fn measure(

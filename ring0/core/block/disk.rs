@@ -17,7 +17,7 @@ use crate::shim;
 /// While it exists or a user has it open, the module cannot be unloaded, so
 /// that a forgotten disk never calls code that is gone. Dropping it waits
 /// until every request has ended, then removes the disk; users that still
-/// have it open get I/O errors.
+/// have it open get I/O errors. It must be dropped where sleeping is allowed.
 ///
 /// # Invariants
 ///
@@ -26,8 +26,28 @@ use crate::shim;
 pub struct Disk<D: Driver> {
     gendisk: NonNull<bindings::gendisk>,
     driver: NonNull<D>,
-    // Dropped last, after the queue that uses it.
-    _tag_set: Pin<KBox<TagSet<D>>>,
+    // Dropped after the queue that uses it.
+    tag_set: Pin<KBox<TagSet<D>>>,
+    // Dropped last of all.
+    _pin: ModulePin,
+}
+
+/// Holds the module that this code is linked into.
+struct ModulePin;
+
+impl ModulePin {
+    fn new() -> ModulePin {
+        // SAFETY: This runs, so the module is loaded.
+        unsafe { shim::rf_module_get() };
+        ModulePin
+    }
+}
+
+impl Drop for ModulePin {
+    fn drop(&mut self) {
+        // SAFETY: Takes back what `new` took.
+        unsafe { shim::rf_module_put() };
+    }
 }
 
 // SAFETY: The disk is not bound to the thread that registered it, and `D` is
@@ -37,7 +57,7 @@ unsafe impl<D: Driver> Send for Disk<D> {}
 impl<D: Driver> Disk<D> {
     /// Registers a disk of `capacity` sectors (512 bytes each, at most
     /// `i64::MAX` bytes) under `name` (1 to 31 printable ASCII characters
-    /// without a slash). I/O can start before this returns.
+    /// but `/` and `!`). I/O can start before this returns.
     ///
     /// `EINVAL` for a name, capacity or limits out of range, `EEXIST` if
     /// another driver's disk has the name, `ENOMEM` if memory is short.
@@ -52,10 +72,11 @@ impl<D: Driver> Disk<D> {
         let good_name = !name.is_empty()
             && name
                 .iter()
-                .all(|byte| byte.is_ascii_graphic() && *byte != b'/');
+                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'!'));
         if !good_name || capacity > (i64::MAX as u64) >> SECTOR_SHIFT || !good(limits) {
             return Err(EINVAL);
         }
+        let pin = ModulePin::new();
         let driver = KBox::new(driver, GFP_KERNEL)?;
         let mut lim = bindings::queue_limits {
             logical_block_size: limits.logical_block_size,
@@ -96,7 +117,7 @@ impl<D: Driver> Disk<D> {
         if let Err(error) = added {
             // SAFETY: The disk is not registered and this is its only
             // reference; the queue goes with it.
-            unsafe { shim::rf_disk_put(gendisk.cast()) };
+            unsafe { bindings::put_disk(gendisk) };
             // SAFETY: From `into_raw` above; the queue that had it is gone.
             drop(unsafe { KBox::from_raw(driver_ptr) });
             return Err(error);
@@ -113,7 +134,8 @@ impl<D: Driver> Disk<D> {
         Ok(Disk {
             gendisk,
             driver,
-            _tag_set: tag_set,
+            tag_set,
+            _pin: pin,
         })
     }
 }
@@ -123,12 +145,24 @@ impl<D: Driver> Drop for Disk<D> {
         // SAFETY: By the type invariant the disk is registered. This waits
         // for every request and shuts the queue down.
         unsafe { bindings::del_gendisk(self.gendisk.as_ptr()) };
-        // SAFETY: From `into_raw` in `new`. After `del_gendisk` the queue is
-        // dead and calls the driver no more, even if users have it open.
+        // Every request has ended, but the callback that ended the last one
+        // may still run: `queue` under RCU, or SRCU if it may sleep, and
+        // `complete` in softirq context, which RCU waits for as well.
+        let set = self.tag_set.as_ptr();
+        // SAFETY: The set is valid until `tag_set` is dropped.
+        if unsafe { (*set).flags } & bindings::BLK_MQ_F_BLOCKING != 0 {
+            // SAFETY: As before.
+            unsafe { bindings::blk_mq_wait_quiesce_done(set) };
+        }
+        // SAFETY: `drop` runs where `del_gendisk` could sleep.
+        unsafe { bindings::synchronize_rcu() };
+        // SAFETY: From `into_raw` in `new`. The queue is dead, so no callback
+        // starts any more, even if users have the disk open, and those that
+        // had started are over.
         drop(unsafe { KBox::from_raw(self.driver.as_ptr()) });
         // SAFETY: This is the reference of `rf_disk_alloc`; users that have
         // the disk open hold their own.
-        unsafe { shim::rf_disk_put(self.gendisk.as_ptr().cast()) };
+        unsafe { bindings::put_disk(self.gendisk.as_ptr()) };
     }
 }
 

@@ -48,7 +48,8 @@ impl<D: Driver> Operations<D> {
     #[inline(always)]
     unsafe fn driver<'a>(queue: *mut bindings::request_queue) -> &'a D {
         // SAFETY: `Disk::new` stored a `D` there, and `Disk::drop` frees it
-        // after `del_gendisk`, which waits for every callback. `D` is `Sync`.
+        // after `del_gendisk` and a grace period, so after every callback. `D`
+        // is `Sync`.
         unsafe { &*(*queue).queuedata.cast::<D>() }
     }
 
