@@ -18,16 +18,18 @@ const CYCLES: u64 = 100;
 /// slabs that block devices need.
 const WARM: u64 = 10;
 
+/// From then on memory is looked at every so many cycles.
+const STRETCH: u64 = 15;
+
 pub fn memory(modules: &Path) -> Result<()> {
-    let middle = WARM + (CYCLES - WARM) / 2;
     let mut taken = Vec::new();
     for cycle in 1..=CYCLES {
         one(modules).with_context(|| format!("cycle {cycle}"))?;
-        if [WARM, middle, CYCLES].contains(&cycle) {
+        if cycle >= WARM && (cycle - WARM).is_multiple_of(STRETCH) {
             taken.push(Memory::settled()?);
         }
     }
-    match lost(&taken, (CYCLES - WARM) / 2) {
+    match lost(&taken, STRETCH) {
         None => Ok(()),
         Some(what) => bail!("{what} in {} cycles", CYCLES - WARM),
     }
@@ -124,9 +126,9 @@ impl Memory {
 /// What was lost, if anything was, by states `cycles` cycles apart.
 ///
 /// What a cycle loses it loses every time, so the measure is one page or one
-/// object a cycle, in each half: a running kernel's own noise is far below
-/// (100 kB and a few objects, but for one cache whose free objects it keeps
-/// by the dozen), and comes once or goes again.
+/// object a cycle, in every one of the stretches between: the kernel's own
+/// noise (100 kB, and free objects that it keeps per CPU, in some caches a
+/// hundred) comes once or goes again.
 fn lost(taken: &[Memory], cycles: u64) -> Option<String> {
     let cycles = cycles as i64;
     let grows = |of: fn(&Memory) -> &BTreeMap<String, i64>, least: i64| {
