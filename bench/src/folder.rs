@@ -93,16 +93,6 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The manifest as it stands.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
     /// Changes the manifest and writes it.
     pub fn update(&mut self, change: impl FnOnce(&mut Manifest)) -> Result<()> {
         change(&mut self.manifest);
