@@ -1,27 +1,30 @@
-//! Compiles the C twins with the host's C compiler (`CC` chooses another)
-//! and records which one it was.
+//! Compiles the C twins with the host's C compiler (`CC` chooses another) and,
+//! if it is there, with clang (`CLANG`), and records which ones they were.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    let mut build = cc::Build::new();
-    build
-        .file("src/nullblk/twin.c")
-        .include("src")
-        .std("c11")
-        .warnings(true)
-        .extra_warnings(true)
-        .warnings_into_errors(true);
+    let build = twins();
     let compiler = build.get_compiler();
     build.compile("ringfence_twins");
+    let version = version(compiler.path()).unwrap_or_else(|| "unknown".into());
+    let level = std::env::var("OPT_LEVEL").unwrap_or_default();
 
-    let version = Command::new(compiler.path())
-        .arg("--version")
-        .output()
-        .ok()
-        .and_then(|output| String::from_utf8(output.stdout).ok())
-        .and_then(|text| text.lines().next().map(str::to_owned))
-        .unwrap_or_else(|| "unknown".into());
+    // The same source by clang, under other names.
+    println!("cargo:rustc-check-cfg=cfg(ringfence_clang)");
+    println!("cargo:rerun-if-env-changed=CLANG");
+    let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang".into());
+    if let Some(version) = self::version(Path::new(&clang)) {
+        twins()
+            .compiler(&clang)
+            .define("rf_nullblk_twin", "rf_nullblk_twin_clang")
+            .define("rf_empty", "rf_empty_clang")
+            .compile("ringfence_twins_clang");
+        println!("cargo:rustc-cfg=ringfence_clang");
+        println!("cargo:rustc-env=RINGFENCE_CLANG={version}, -O{level}");
+    }
+
     let rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
         .args(["--version", "--verbose"])
         .output()
@@ -35,11 +38,29 @@ fn main() {
             }
         })
         .unwrap_or_else(|| "unknown".into());
-    let level = std::env::var("OPT_LEVEL").unwrap_or_default();
     println!("cargo:rustc-env=RINGFENCE_CC={version}, -O{level}");
     println!("cargo:rustc-env=RINGFENCE_RUSTC={rustc}, opt-level {level}");
     println!("cargo:rerun-if-changed=src/ring.h");
     println!("cargo:rerun-if-changed=src/nullblk/twin.c");
     println!("cargo:rerun-if-changed=src/nullblk/twin.h");
     println!("cargo:rerun-if-env-changed=CC");
+}
+
+fn twins() -> cc::Build {
+    let mut build = cc::Build::new();
+    build
+        .file("src/nullblk/twin.c")
+        .include("src")
+        .std("c11")
+        .warnings(true)
+        .extra_warnings(true)
+        .warnings_into_errors(true);
+    build
+}
+
+/// The first line of what a compiler says of itself.
+fn version(compiler: &Path) -> Option<String> {
+    let output = Command::new(compiler).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().next().map(str::to_owned)
 }

@@ -56,7 +56,10 @@ impl Workbench for Ring3 {
                 )
             })?;
         }
-        let device = Device::new(subject, settings);
+        let device = match Device::new(subject, settings) {
+            Ok(device) => device,
+            Err(unable) => return Ok(Prepared::LeftOut(unable.0.to_owned())),
+        };
         let mut values: BTreeMap<String, String> = device
             .read_back()
             .into_iter()
@@ -72,6 +75,7 @@ impl Workbench for Ring3 {
         let (compiler, checks) = match subject {
             Subject::Rust => (ring3::RUST_COMPILER, on_off(ring3::OVERFLOW_CHECKS)),
             Subject::C | Subject::Empty => (ring3::C_COMPILER, "none in C"),
+            Subject::CClang => (ring3::CLANG.unwrap_or("unknown"), "none in C"),
         };
         values.insert("compiler".into(), compiler.into());
         values.insert("overflow_checks".into(), checks.into());
@@ -129,8 +133,10 @@ impl Workbench for Ring3 {
 }
 
 fn subject_of(name: &str) -> Result<Subject> {
-    Subject::by_name(name)
-        .with_context(|| format!("ring 3: no subject {name}; there are rust, c and empty"))
+    Subject::by_name(name).with_context(|| {
+        let known = Subject::ALL.map(Subject::name);
+        format!("ring 3: no subject {name}; there are {}", known.join(", "))
+    })
 }
 
 fn on_off(on: bool) -> &'static str {

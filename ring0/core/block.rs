@@ -5,9 +5,13 @@
 //!
 //! C headers: `include/linux/blk-mq.h`, `include/linux/blkdev.h`.
 
+mod command;
+mod data;
 mod disk;
 mod operations;
+mod poll_queue;
 mod request;
+mod shared;
 mod tag_set;
 
 pub use disk::Disk;

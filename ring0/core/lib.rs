@@ -13,4 +13,6 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod block;
+pub mod memory;
 mod shim;
+mod versions;

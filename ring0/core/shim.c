@@ -1,20 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/blk-mq.h>
+#include <linux/gfp.h>
+#include <linux/highmem.h>
 #include <linux/module.h>
+#include <linux/rwsem.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "shim.h"
 
+/*
+ * A disk that somebody has open outlives what its hooks belong to; so the
+ * hooks run, and are taken away, under this.
+ */
+static DECLARE_RWSEM(rf_hooks);
+
+static int rf_report_zones(struct gendisk *disk, sector_t sector,
+			   unsigned int count, struct blk_report_zones_args *args)
+{
+	const struct rf_disk_hooks *hooks;
+	int result = -ENODEV;
+
+	down_read(&rf_hooks);
+	hooks = disk->private_data;
+	if (hooks)
+		result = hooks->report_zones(disk, sector, count, args);
+	up_read(&rf_hooks);
+	return result;
+}
+
 static const struct block_device_operations rf_disk_operations = {
 	.owner = THIS_MODULE,
+	.report_zones = rf_report_zones,
 };
 
-void *rf_disk_alloc(void *set, void *limits, void *queuedata)
+void *rf_disk_alloc(void *set, void *limits, void *hooks)
 {
-	struct gendisk *disk = blk_mq_alloc_disk(set, limits, queuedata);
+	struct gendisk *disk = blk_mq_alloc_disk(set, limits, hooks);
 
-	if (!IS_ERR(disk))
+	if (!IS_ERR(disk)) {
 		disk->fops = &rf_disk_operations;
+		disk->private_data = hooks;
+	}
 	return disk;
+}
+
+void rf_disk_detach(void *disk)
+{
+	down_write(&rf_hooks);
+	((struct gendisk *)disk)->private_data = NULL;
+	up_write(&rf_hooks);
 }
 
 void rf_module_get(void)
@@ -27,11 +62,88 @@ void rf_module_put(void)
 	module_put(THIS_MODULE);
 }
 
+unsigned long rf_copy(void *bio_slot, void *iter_slot, void *buffer,
+		      unsigned long bytes, int direction)
+{
+	struct bio **bio = bio_slot;
+	struct bvec_iter *iter = iter_slot;
+	unsigned long done = 0;
+
+	while (*bio && done < bytes) {
+		struct bio_vec segment;
+		unsigned long count;
+		void *memory;
+
+		if (!iter->bi_size) {
+			*bio = (*bio)->bi_next;
+			if (*bio)
+				*iter = (*bio)->bi_iter;
+			continue;
+		}
+		/* Within one page. */
+		segment = bio_iter_iovec(*bio, *iter);
+		count = min_t(unsigned long, segment.bv_len, bytes - done);
+		memory = bvec_kmap_local(&segment);
+		switch (direction) {
+		case RF_COPY_GET:
+			flush_dcache_page(segment.bv_page);
+			memcpy(buffer + done, memory, count);
+			break;
+		case RF_COPY_PUT:
+			memcpy(memory, buffer + done, count);
+			flush_dcache_page(segment.bv_page);
+			break;
+		case RF_COPY_FILL:
+			memset(memory, *(u8 *)buffer, count);
+			flush_dcache_page(segment.bv_page);
+			break;
+		}
+		kunmap_local(memory);
+		bio_advance_iter_single(*bio, iter, count);
+		done += count;
+	}
+	return done;
+}
+
+unsigned char rf_add_to_batch(void *rq, void *batch, unsigned char failed)
+{
+	return blk_mq_add_to_batch(rq, batch, failed, blk_mq_end_request_batch);
+}
+
+/* Fails where GFP_NOIO alone would wait, or kill processes, for memory. */
+#define RF_GFP (GFP_NOIO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+struct rf_page *rf_page_alloc(void)
+{
+	struct rf_page *page = kzalloc(sizeof(*page), RF_GFP);
+
+	if (!page)
+		return NULL;
+	page->bytes = (void *)get_zeroed_page(RF_GFP);
+	if (!page->bytes) {
+		kfree(page);
+		return NULL;
+	}
+	return page;
+}
+
+void rf_page_free(struct rf_page *page)
+{
+	free_page((unsigned long)page->bytes);
+	kfree(page);
+}
+
+int rf_page_store(void *xarray, unsigned long index, struct rf_page *page)
+{
+	return xa_err(xa_store(xarray, index, page, RF_GFP));
+}
+
 /* Values that shim.rs states, since bindgen does not see these macros. */
 #define SAME(name, value) \
 	static_assert((__force u32)(name) == (value), #name " has moved")
 
 SAME(REQ_OP_MASK, 0xff);
+SAME(REQ_FUA, 1 << 17);
 SAME(BLK_STS_OK, 0);
 SAME(BLK_STS_NOTSUPP, 1);
 SAME(BLK_STS_TIMEOUT, 2);
@@ -42,3 +154,12 @@ SAME(BLK_STS_MEDIUM, 7);
 SAME(BLK_STS_PROTECTION, 8);
 SAME(BLK_STS_RESOURCE, 9);
 SAME(BLK_STS_IOERR, 10);
+SAME(BLK_STS_DEV_RESOURCE, 13);
+SAME(BLK_STS_ZONE_OPEN_RESOURCE, 14);
+SAME(BLK_STS_ZONE_ACTIVE_RESOURCE, 15);
+SAME(BLK_FEAT_WRITE_CACHE, 1 << 0);
+SAME(BLK_FEAT_FUA, 1 << 1);
+SAME(BLK_FEAT_ROTATIONAL, 1 << 2);
+SAME(BLK_FEAT_ZONED, 1 << 10);
+SAME(XA_PRESENT, 8);
+SAME(PAGE_SIZE, 4096);

@@ -7,16 +7,59 @@
 #ifndef RINGFENCE_SHIM_H
 #define RINGFENCE_SHIM_H
 
+/* The first member of what a disk's private_data points to. */
+struct rf_disk_hooks {
+	/* block_device_operations.report_zones */
+	int (*report_zones)(void *disk, unsigned long long sector,
+			    unsigned int count, void *args);
+};
+
 /*
  * Allocates a disk with its queue on a tag set. While a user has it open, this
  * module is pinned. set: struct blk_mq_tag_set *, limits: struct
- * queue_limits *, queuedata: the queue's private pointer. Returns a struct
- * gendisk * or an error pointer.
+ * queue_limits *, hooks: struct rf_disk_hooks *, kept as private_data and as
+ * the queue's queuedata. Returns a struct gendisk * or an error pointer.
  */
-void *rf_disk_alloc(void *set, void *limits, void *queuedata);
+void *rf_disk_alloc(void *set, void *limits, void *hooks);
+
+/*
+ * Takes the hooks from a disk (struct gendisk *); when this returns, none of
+ * them is running. May sleep.
+ */
+void rf_disk_detach(void *disk);
 
 /* Pins this module; rf_module_put takes that back. */
 void rf_module_get(void);
 void rf_module_put(void);
+
+enum rf_copy { RF_COPY_GET, RF_COPY_PUT, RF_COPY_FILL };
+
+/*
+ * Walks over the data of a request. bio: struct bio **, at first the
+ * request's; iter: struct bvec_iter *, at first that bio's. Copies up to bytes
+ * bytes to buffer (GET), from it (PUT), or sets them to its first byte (FILL);
+ * returns how many, less only at the end of the data.
+ */
+unsigned long rf_copy(void *bio, void *iter, void *buffer, unsigned long bytes,
+		      int direction);
+
+/* blk_mq_add_to_batch for blk_mq_end_request_batch: whether it took rq. */
+unsigned char rf_add_to_batch(void *rq, void *batch, unsigned char failed);
+
+/* A page with its owner's mark: of a table below. */
+struct rf_page {
+	void *bytes; /* PAGE_SIZE of them */
+	unsigned char mark;
+};
+
+/*
+ * A zeroed page, or NULL if memory is short: neither waits for memory that
+ * its own writeback would have to free, nor calls the OOM killer. May sleep.
+ */
+struct rf_page *rf_page_alloc(void);
+void rf_page_free(struct rf_page *page);
+
+/* Puts a page into an xarray at an index that is free; 0 or an errno. */
+int rf_page_store(void *xarray, unsigned long index, struct rf_page *page);
 
 #endif

@@ -7,6 +7,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod load;
+pub mod memory;
 pub mod nullblk;
 mod placement;
 pub mod request;
@@ -14,6 +15,10 @@ pub mod table;
 
 /// The C compiler and its optimisation level that built the twins.
 pub const C_COMPILER: &str = env!("RINGFENCE_CC");
+
+/// The clang that built them a second time, and its optimisation level, if
+/// there was one (`CLANG` chooses another).
+pub const CLANG: Option<&str> = option_env!("RINGFENCE_CLANG");
 
 /// The Rust compiler and its optimisation level that built this crate.
 pub const RUST_COMPILER: &str = env!("RINGFENCE_RUSTC");

@@ -1,12 +1,14 @@
-//! Null block devices in ring 3: ours, its C twin, and the empty function
-//! table whose cost is the load's own.
+//! Null block devices in ring 3: ours, its C twin by either compiler, and the
+//! empty function table whose cost is the load's own.
 
 use std::ffi::c_void;
+use std::sync::Mutex;
 
-use ::nullblk::{Attribute, CompletionMode, NullBlock, Settings};
+use ::nullblk::{Attribute, Medium, NullBlock, Settings};
 
+use crate::memory::Memory;
 use crate::placement::{Placed, DEVICE};
-use crate::table::{table_of, DriverTable};
+use crate::table::{table_of, DriverTable, Shared};
 
 /// Who serves the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,24 +17,30 @@ pub enum Subject {
     Rust,
     /// Its C twin, `twin.c`.
     C,
-    /// A function table whose functions return at once: what is left is the
+    /// The twin, by clang.
+    CClang,
+    /// A function table whose function returns at once: what is left is the
     /// cost of the load. Its requests are taken back unserved.
     Empty,
 }
 
 impl Subject {
+    /// All of them.
+    pub const ALL: [Subject; 4] = [Subject::Rust, Subject::C, Subject::CClang, Subject::Empty];
+
     /// The name in plans and reports.
     pub fn name(self) -> &'static str {
         match self {
             Subject::Rust => "rust",
             Subject::C => "c",
+            Subject::CClang => "c-clang",
             Subject::Empty => "empty",
         }
     }
 
     /// The subject of that name.
     pub fn by_name(name: &str) -> Option<Subject> {
-        [Subject::Rust, Subject::C, Subject::Empty]
+        Subject::ALL
             .into_iter()
             .find(|subject| subject.name() == name)
     }
@@ -41,23 +49,26 @@ impl Subject {
 /// `struct rf_nullblk` of `twin.h`.
 #[repr(C)]
 struct Twin {
-    size_mib: u64,
-    block_size: u32,
-    irq_mode: u32,
-    submit_queues: u32,
-    hw_queue_depth: u32,
+    completion_nsec: u64,
+    irq_mode: u8,
+    needs_medium: u8,
 }
 
 // The statics are only read.
 extern "C" {
     #[link_name = "rf_nullblk_twin"]
     static TWIN: DriverTable;
+    #[cfg(ringfence_clang)]
+    #[link_name = "rf_nullblk_twin_clang"]
+    static TWIN_CLANG: DriverTable;
     #[link_name = "rf_empty"]
     static EMPTY: DriverTable;
 }
 
+type Driver = NullBlock<Memory>;
+
 enum Instance {
-    Rust(Box<Placed<NullBlock, DEVICE>>),
+    Rust(Box<Placed<Shared<Driver>, DEVICE>>),
     C(Box<Placed<Twin, DEVICE>>),
     Empty,
 }
@@ -69,52 +80,89 @@ pub struct Device {
     instance: Instance,
 }
 
+/// Why a subject cannot be a device with some settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unable(pub &'static str);
+
 impl Device {
     /// A device with these settings.
-    pub fn new(subject: Subject, settings: Settings) -> Device {
+    pub fn new(subject: Subject, settings: Settings) -> Result<Device, Unable> {
+        let settings = settings
+            .checked()
+            .map_err(|_| Unable("its zones do not fit its size"))?;
+        for attribute in [Attribute::Mbps, Attribute::Zoned] {
+            if settings.on(attribute) {
+                return Err(Unable("ring 3 has neither mbps nor zones"));
+            }
+        }
         let instance = match subject {
-            Subject::Rust => Instance::Rust(Placed::new(NullBlock::new(settings))),
-            Subject::C => Instance::C(Placed::new(Twin {
-                size_mib: settings.size_mib(),
-                block_size: settings.block_size(),
-                irq_mode: settings.value(Attribute::IrqMode) as u32,
-                submit_queues: settings.submit_queues(),
-                hw_queue_depth: settings.hw_queue_depth(),
-            })),
+            Subject::Rust => {
+                let mut medium = Medium::new(&settings).map_err(|_| NO_MEMORY)?;
+                medium.prepare(&settings).map_err(|_| NO_MEMORY)?;
+                Instance::Rust(Placed::new(Shared {
+                    driver: NullBlock::new(settings, &medium),
+                    medium: Mutex::new(medium),
+                }))
+            }
+            Subject::CClang if crate::CLANG.is_none() => {
+                return Err(Unable(
+                    "no clang was found when ringfence was built; install it and build again",
+                ));
+            }
+            Subject::C | Subject::CClang => {
+                if settings.blocking() {
+                    return Err(Unable(
+                        "the C twin has plain devices only: no memory backing, no faults",
+                    ));
+                }
+                Instance::C(Placed::new(Twin {
+                    completion_nsec: settings.value(Attribute::CompletionNsec),
+                    irq_mode: settings.value(Attribute::IrqMode) as u8,
+                    needs_medium: 0,
+                }))
+            }
             Subject::Empty => Instance::Empty,
         };
-        Device {
+        Ok(Device {
             subject,
             settings,
             instance,
-        }
+        })
     }
 
     /// Another device of the same subject and settings, elsewhere in memory.
-    pub(crate) fn another(&self) -> Device {
+    pub(crate) fn another(&self) -> Result<Device, Unable> {
         Device::new(self.subject, self.settings)
     }
 
-    /// The device's settings, as the instance has them.
-    pub fn read_back(&self) -> [(&'static str, u64); 5] {
-        let values = match &self.instance {
-            Instance::C(twin) => [
-                twin.value.size_mib,
-                u64::from(twin.value.block_size),
-                u64::from(twin.value.irq_mode),
-                u64::from(twin.value.submit_queues),
-                u64::from(twin.value.hw_queue_depth),
-            ],
-            Instance::Rust(device) => {
-                Attribute::ALL.map(|attribute| device.value.settings().value(attribute))
-            }
-            Instance::Empty => Attribute::ALL.map(|attribute| self.settings.value(attribute)),
+    /// The device's settings by name: those that its instance has, as it has
+    /// them; those of the load's queues as the load uses them.
+    pub fn read_back(&self) -> Vec<(&'static str, u64)> {
+        let settings = match &self.instance {
+            Instance::Rust(device) => device.value.driver.settings(),
+            Instance::C(_) | Instance::Empty => &self.settings,
         };
-        let mut named = Attribute::ALL.map(|attribute| (attribute.name(), 0));
-        for (entry, value) in named.iter_mut().zip(values) {
-            entry.1 = value;
-        }
-        named
+        let shown = [
+            Attribute::Size,
+            Attribute::BlockSize,
+            Attribute::IrqMode,
+            Attribute::CompletionNsec,
+            Attribute::SubmitQueues,
+            Attribute::PollQueues,
+            Attribute::HwQueueDepth,
+            Attribute::MemoryBacked,
+        ];
+        shown
+            .into_iter()
+            .map(|attribute| {
+                let value = match (&self.instance, attribute) {
+                    (Instance::C(twin), Attribute::IrqMode) => u64::from(twin.value.irq_mode),
+                    (Instance::C(twin), Attribute::CompletionNsec) => twin.value.completion_nsec,
+                    _ => settings.value(attribute),
+                };
+                (attribute.name(), value)
+            })
+            .collect()
     }
 
     /// Capacity in bytes.
@@ -132,25 +180,31 @@ impl Device {
         !matches!(self.instance, Instance::Empty)
     }
 
-    /// Whether requests go through soft completion.
-    pub(crate) fn soft(&self) -> bool {
-        self.settings.irq_mode() == CompletionMode::Soft
-    }
-
     /// The function table and the device pointer that goes with it. The
     /// pointer lives as long as `self`, and its functions may be called from
-    /// several threads at once: a `NullBlock` is `Sync`, and the twin only
+    /// several threads at once: a `Shared` is `Sync`, and the twin only
     /// reads.
     pub(crate) fn table(&self) -> (DriverTable, *mut c_void) {
         match &self.instance {
             Instance::Rust(device) => (
-                table_of::<NullBlock>(),
+                table_of::<Driver>(),
                 (&raw const device.value).cast_mut().cast(),
             ),
+            Instance::C(twin) => (self.twin_table(), (&raw const twin.value).cast_mut().cast()),
             // SAFETY: The table is a constant of `twin.c`.
-            Instance::C(twin) => (unsafe { TWIN }, (&raw const twin.value).cast_mut().cast()),
-            // SAFETY: As for the twin's.
             Instance::Empty => (unsafe { EMPTY }, std::ptr::null_mut()),
         }
     }
+
+    fn twin_table(&self) -> DriverTable {
+        match self.subject {
+            #[cfg(ringfence_clang)]
+            // SAFETY: The table is a constant of `twin.c`.
+            Subject::CClang => unsafe { TWIN_CLANG },
+            // SAFETY: As above.
+            _ => unsafe { TWIN },
+        }
+    }
 }
+
+const NO_MEMORY: Unable = Unable("there is no memory for it");

@@ -1,32 +1,45 @@
-//! Requests of ring 3: the C structure, the owned token over it, and the two
+//! Requests of ring 3: the C structure, the owned token over it, and the
 //! functions by which every driver gives a request back.
 
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use kit::block::{Operation, Status};
 
-/// `struct rf_request` of `ring.h`, on a cache line of its own.
-#[repr(C, align(64))]
+/// `struct rf_request` of `ring.h`, on cache lines of its own.
+#[repr(C, align(128))]
 pub(crate) struct RawRequest {
     pub(crate) position: u64,
     pub(crate) bytes: u32,
     pub(crate) operation: u8,
+    pub(crate) polled: u8,
     pub(crate) status: u8,
     pub(crate) state: u8,
-    pad: u8,
     end: unsafe extern "C" fn(*mut RawRequest, u8),
-    soft: unsafe extern "C" fn(*mut RawRequest),
+    soft: unsafe extern "C" fn(*mut RawRequest, u8),
+    timer: unsafe extern "C" fn(*mut RawRequest, u64, u8),
+    poll: unsafe extern "C" fn(*mut RawRequest, u8),
     next: *mut RawRequest,
     queue: *mut CompletionQueue,
+    /// `bytes` bytes, or null: then the request has no data to move.
+    pub(crate) data: *mut u8,
+    /// When a request that waits for its timer ends: [`now`].
+    pub(crate) due: u64,
+    pub(crate) fua: u8,
 }
 
 /// The driver owns the request.
 pub(crate) const IN_FLIGHT: u8 = 1;
-/// The request waits for soft completion.
+/// The request waits in its completion queue.
 pub(crate) const COMPLETING: u8 = 2;
 /// The request has ended; the load owns it.
 pub(crate) const ENDED: u8 = 0;
+
+/// `enum rf_status` of a request that nobody answered.
+pub(crate) const TIMED_OUT: u8 = 2;
 
 impl RawRequest {
     /// A request that is not in flight and completes on `queue`.
@@ -35,41 +48,64 @@ impl RawRequest {
             position: 0,
             bytes: 0,
             operation: 0,
+            polled: 0,
             status: 0,
             state: ENDED,
-            pad: 0,
             end: end_request,
             soft: complete_request,
+            timer: time_request,
+            poll: complete_request,
             next: ptr::null_mut(),
             queue,
+            data: ptr::null_mut(),
+            due: 0,
+            fua: 0,
         }
     }
 }
 
-/// Requests that wait for soft completion, oldest first. One a job, used by
-/// that job's thread only.
-pub(crate) struct CompletionQueue {
+/// Nanoseconds since the first call.
+pub(crate) fn now() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// A list of requests, oldest first.
+pub(crate) struct List {
     head: *mut RawRequest,
     tail: *mut RawRequest,
-    /// Requests that were ended or completed while the driver did not own
-    /// them: bugs of a driver behind the table.
-    pub(crate) misuses: u64,
 }
 
-impl CompletionQueue {
-    pub(crate) fn new() -> CompletionQueue {
-        CompletionQueue {
+impl List {
+    fn new() -> List {
+        List {
             head: ptr::null_mut(),
             tail: ptr::null_mut(),
-            misuses: 0,
         }
     }
 
-    /// Takes the oldest waiting request.
+    /// # Safety
+    ///
+    /// `request` is live, on no list, and stays live while it is on this one.
+    unsafe fn push(&mut self, request: *mut RawRequest) {
+        // SAFETY: By this function's contract; a list that is not empty has a
+        // live tail.
+        unsafe {
+            (*request).next = ptr::null_mut();
+            if self.head.is_null() {
+                self.head = request;
+            } else {
+                (*self.tail).next = request;
+            }
+        }
+        self.tail = request;
+    }
+
+    /// Takes the oldest request.
     ///
     /// # Safety
     ///
-    /// Every request on the queue is live.
+    /// Every request on the list is live.
     pub(crate) unsafe fn pop(&mut self) -> Option<*mut RawRequest> {
         let request = self.head;
         if request.is_null() {
@@ -78,6 +114,33 @@ impl CompletionQueue {
         // SAFETY: By this function's contract.
         self.head = unsafe { (*request).next };
         Some(request)
+    }
+}
+
+/// Requests that wait. One a job, used by that job's thread only.
+pub(crate) struct CompletionQueue {
+    /// For soft completion or a poll.
+    pub(crate) ready: List,
+    /// For their timer. All have the same time, so the oldest is due first.
+    pub(crate) timed: List,
+    /// For their time limit.
+    pub(crate) lost: List,
+    /// To be offered again.
+    pub(crate) again: List,
+    /// Requests that were given back while the driver did not own them: bugs
+    /// of a driver behind the table.
+    pub(crate) misuses: u64,
+}
+
+impl CompletionQueue {
+    pub(crate) fn new() -> CompletionQueue {
+        CompletionQueue {
+            ready: List::new(),
+            timed: List::new(),
+            lost: List::new(),
+            again: List::new(),
+            misuses: 0,
+        }
     }
 }
 
@@ -99,28 +162,58 @@ unsafe extern "C" fn end_request(request: *mut RawRequest, status: u8) {
     request.state = ENDED;
 }
 
-/// Sends a request to soft completion: blk_mq_complete_request's place in
-/// ring 3.
+/// Puts a request on one of its queue's lists, if the driver owns it.
 ///
 /// # Safety
 ///
 /// As for [`end_request`].
-unsafe extern "C" fn complete_request(request: *mut RawRequest) {
-    // SAFETY: By this function's contract; the two do not overlap.
-    let (raw, queue) = unsafe { (&mut *request, &mut *(*request).queue) };
-    if raw.state != IN_FLIGHT {
-        queue.misuses += 1;
-        return;
+#[inline(always)]
+unsafe fn wait(request: *mut RawRequest, status: u8, list: fn(&mut CompletionQueue) -> &mut List) {
+    // SAFETY: By this function's contract; a request that is in flight is on
+    // no list.
+    unsafe {
+        let queue = &mut *(*request).queue;
+        if (*request).state != IN_FLIGHT {
+            queue.misuses += 1;
+            return;
+        }
+        (*request).status = status;
+        (*request).state = COMPLETING;
+        list(queue).push(request);
     }
-    raw.state = COMPLETING;
-    raw.next = ptr::null_mut();
-    if queue.head.is_null() {
-        queue.head = request;
-    } else {
-        // SAFETY: A queue that is not empty has a live tail.
-        unsafe { (*queue.tail).next = request };
+}
+
+/// Sends a request to soft completion, or to the next poll.
+///
+/// # Safety
+///
+/// As for [`end_request`].
+unsafe extern "C" fn complete_request(request: *mut RawRequest, status: u8) {
+    // SAFETY: By this function's contract.
+    unsafe { wait(request, status, |queue| &mut queue.ready) };
+}
+
+/// Starts the timer that ends a request.
+///
+/// # Safety
+///
+/// As for [`end_request`].
+unsafe extern "C" fn time_request(request: *mut RawRequest, nanoseconds: u64, status: u8) {
+    // SAFETY: By this function's contract.
+    unsafe {
+        (*request).due = now().saturating_add(nanoseconds);
+        wait(request, status, |queue| &mut queue.timed);
     }
-    queue.tail = request;
+}
+
+/// Keeps a request until it is offered again.
+///
+/// # Safety
+///
+/// As for [`end_request`], and the request is in flight.
+pub(crate) unsafe fn offer_again(request: *mut RawRequest) {
+    // SAFETY: By this function's contract.
+    unsafe { wait(request, 0, |queue| &mut queue.again) };
 }
 
 /// A request in flight as an owned token; see [`kit::block::Request`].
@@ -148,17 +241,25 @@ impl Request {
         }
     }
 
+    /// The request, still in flight.
     #[inline(always)]
-    fn into_raw(self) -> *mut RawRequest {
+    pub(crate) fn into_raw(self) -> *mut RawRequest {
         ManuallyDrop::new(self).raw.as_ptr()
+    }
+
+    #[inline(always)]
+    fn get(&self) -> &RawRequest {
+        // SAFETY: By the type invariant the request is live.
+        unsafe { self.raw.as_ref() }
     }
 }
 
 impl kit::block::Request for Request {
+    type Data<'a> = Data<'a>;
+
     #[inline(always)]
     fn operation(&self) -> Operation {
-        // SAFETY: By the type invariant the request is live.
-        match unsafe { self.raw.as_ref() }.operation {
+        match self.get().operation {
             0 => Operation::Read,
             1 => Operation::Write,
             2 => Operation::Flush,
@@ -170,15 +271,43 @@ impl kit::block::Request for Request {
 
     #[inline(always)]
     fn position(&self) -> u64 {
-        // SAFETY: By the type invariant the request is live.
-        unsafe { self.raw.as_ref() }.position
+        self.get().position
     }
 
     #[inline(always)]
     fn bytes(&self) -> u32 {
-        // SAFETY: By the type invariant the request is live.
-        unsafe { self.raw.as_ref() }.bytes
+        self.get().bytes
     }
+
+    #[inline(always)]
+    fn fua(&self) -> bool {
+        self.get().fua != 0
+    }
+
+    #[inline(always)]
+    fn polled(&self) -> bool {
+        self.get().polled != 0
+    }
+
+    fn data(&mut self) -> Data<'_> {
+        let raw = self.get();
+        let left = match raw.data.is_null() {
+            true => 0,
+            false => raw.bytes as usize,
+        };
+        // INVARIANT: The load keeps `bytes` bytes there while the request is
+        // in flight.
+        Data {
+            at: raw.data,
+            left,
+            read: raw.operation == 0,
+            write: raw.operation == 1,
+            _request: PhantomData,
+        }
+    }
+
+    /// Ring 3 has no zones.
+    fn set_position(&mut self, _sector: u64) {}
 
     #[inline(always)]
     fn end(self, status: Status) {
@@ -188,19 +317,103 @@ impl kit::block::Request for Request {
     }
 
     #[inline(always)]
-    fn complete(self) {
+    fn complete(self, status: Status) {
         let raw = self.into_raw();
-        // SAFETY: By the type invariant; the token is consumed here and made
-        // anew when soft completion hands the request back.
-        unsafe { ((*raw).soft)(raw) };
+        // SAFETY: By the type invariant; the token is consumed.
+        unsafe { ((*raw).soft)(raw, code_of(status)) };
+    }
+
+    #[inline(always)]
+    fn complete_after(self, nanoseconds: u64, status: Status) {
+        let raw = self.into_raw();
+        // SAFETY: By the type invariant; the token is consumed.
+        unsafe { ((*raw).timer)(raw, nanoseconds, code_of(status)) };
+    }
+
+    #[inline(always)]
+    fn complete_on_poll(self, status: Status) {
+        let raw = self.into_raw();
+        // SAFETY: By the type invariant; the token is consumed. What is not
+        // polled ends when the load takes back what is ready.
+        unsafe { ((*raw).poll)(raw, code_of(status)) };
+    }
+
+    fn lose(self) {
+        // SAFETY: By the type invariant; the token is consumed.
+        unsafe { wait(self.into_raw(), TIMED_OUT, |queue| &mut queue.lost) };
+    }
+
+    fn requeue(self) {
+        // SAFETY: By the type invariant; the token is consumed, and made anew
+        // when the request is offered again.
+        unsafe { offer_again(self.into_raw()) };
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
         let raw = self.raw.as_ptr();
-        // SAFETY: By the type invariant; `end` and `complete` do not drop.
+        // SAFETY: By the type invariant; what consumes the token does not
+        // drop it.
         unsafe { ((*raw).end)(raw, code_of(Status::Io)) };
+    }
+}
+
+/// A walk over the data of a request.
+///
+/// # Invariants
+///
+/// The `left` bytes from `at` on belong to a request that `'a` borrows; the
+/// load does not touch them meanwhile.
+pub(crate) struct Data<'a> {
+    at: *mut u8,
+    left: usize,
+    read: bool,
+    write: bool,
+    _request: PhantomData<&'a mut Request>,
+}
+
+impl Data<'_> {
+    /// The next `count` bytes, or fewer at the end.
+    fn next(&mut self, count: usize) -> (*mut u8, usize) {
+        let (at, count) = (self.at, count.min(self.left));
+        // SAFETY: By the type invariant, at most one past the end.
+        self.at = unsafe { at.add(count) };
+        self.left -= count;
+        (at, count)
+    }
+}
+
+impl kit::block::Data for Data<'_> {
+    fn get(&mut self, to: &mut [u8]) -> usize {
+        if !self.write {
+            return 0;
+        }
+        let (at, count) = self.next(to.len());
+        // SAFETY: `count` bytes from `at` on are the request's, and `to` is
+        // the driver's own.
+        unsafe { ptr::copy_nonoverlapping(at, to.as_mut_ptr(), count) };
+        count
+    }
+
+    fn put(&mut self, from: &[u8]) -> usize {
+        if !self.read {
+            return 0;
+        }
+        let (at, count) = self.next(from.len());
+        // SAFETY: As for `get`.
+        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), at, count) };
+        count
+    }
+
+    fn fill(&mut self, byte: u8, count: usize) -> usize {
+        if !self.read {
+            return 0;
+        }
+        let (at, count) = self.next(count);
+        // SAFETY: As for `get`.
+        unsafe { ptr::write_bytes(at, byte, count) };
+        count
     }
 }
 
@@ -210,7 +423,7 @@ fn code_of(status: Status) -> u8 {
     match status {
         Status::Ok => 0,
         Status::NotSupported => 1,
-        Status::Timeout => 2,
+        Status::Timeout => TIMED_OUT,
         Status::NoSpace => 3,
         Status::Transport => 4,
         Status::Target => 5,
@@ -218,5 +431,7 @@ fn code_of(status: Status) -> u8 {
         Status::Protection => 7,
         Status::Resource => 8,
         Status::Io => 9,
+        Status::ZoneOpenResource => 10,
+        Status::ZoneActiveResource => 11,
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * What ring 3 offers to a block driver behind a C function table, and what a
- * driver offers to ring 3. table.rs states the same in Rust.
+ * driver offers to ring 3. request.rs and table.rs state the same in Rust.
  */
 #ifndef RINGFENCE_RING_H
 #define RINGFENCE_RING_H
@@ -23,30 +23,39 @@ enum rf_status {
 };
 
 /*
- * A request in flight. A driver reads position, bytes and operation, and gives
- * the request back through one of the two functions, after which it may not
- * touch it. They are pointers, as completion callbacks of user-space block
+ * A request in flight. A driver reads position, bytes, operation and polled,
+ * and gives the request back through one of the functions, after which it may
+ * not touch it. They are pointers, as completion callbacks of user-space block
  * stacks are, so that C and Rust reach them by the same instruction.
  */
 struct rf_request {
 	uint64_t position; /* first sector of 512 bytes */
 	uint32_t bytes;
 	uint8_t operation; /* enum rf_operation */
+	uint8_t polled;    /* whether its submitter polls */
 	uint8_t status;
 	uint8_t state;
-	uint8_t pad;
-	/* Ends the request; status is an enum rf_status. */
+	/* Ends the request; status is an enum rf_status, here and below. */
 	void (*end)(struct rf_request *request, uint8_t status);
-	/* Sends it to soft completion: the driver's complete() gets it back. */
-	void (*soft)(struct rf_request *request);
+	/* Ends it in soft completion. */
+	void (*soft)(struct rf_request *request, uint8_t status);
+	/* Ends it so many nanoseconds from now. */
+	void (*timer)(struct rf_request *request, uint64_t nanoseconds,
+		      uint8_t status);
+	/* Ends it at the next poll. */
+	void (*poll)(struct rf_request *request, uint8_t status);
+	/* The ring's own. */
 	struct rf_request *next;
 	void *queue;
+	void *data;
+	uint64_t due;
+	uint8_t fua;
 };
 
 /* A driver, as the load sees it. */
 struct rf_driver {
-	void (*queue)(void *device, struct rf_request *request);
-	void (*complete)(void *device, struct rf_request *request);
+	/* 0 if it took the request, 1 if it is to be offered again. */
+	int (*queue)(void *device, struct rf_request *request);
 };
 
 #endif

@@ -1,8 +1,9 @@
 //! The C function table behind which every subject sits: `ring.h` in Rust.
 
 use std::ffi::c_void;
+use std::sync::{Mutex, PoisonError};
 
-use kit::block::Driver;
+use kit::block::{Busy, Driver, Next};
 
 use crate::request::{RawRequest, Request};
 
@@ -10,35 +11,50 @@ use crate::request::{RawRequest, Request};
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct DriverTable {
-    pub(crate) queue: unsafe extern "C" fn(*mut c_void, *mut RawRequest),
-    pub(crate) complete: unsafe extern "C" fn(*mut c_void, *mut RawRequest),
+    pub(crate) queue: unsafe extern "C" fn(*mut c_void, *mut RawRequest) -> i32,
 }
 
-/// The table of a Rust driver.
+/// The driver took the request.
+const TAKEN: i32 = 0;
+/// It is to be offered again.
+pub(crate) const AGAIN: i32 = 1;
+
+/// A Rust driver and what is behind its lock.
+pub(crate) struct Shared<D: Driver> {
+    pub(crate) driver: D,
+    pub(crate) medium: Mutex<D::Medium>,
+}
+
+/// The table of a Rust driver: its devices are `Shared<D>`.
 pub(crate) fn table_of<D: Driver>() -> DriverTable {
-    DriverTable {
-        queue: queue::<D>,
-        complete: complete::<D>,
+    DriverTable { queue: queue::<D> }
+}
+
+/// # Safety
+///
+/// `device` points to a live `Shared<D>`; `request` is live, in flight, and
+/// the caller passes on the only permission to end it.
+unsafe extern "C" fn queue<D: Driver>(device: *mut c_void, request: *mut RawRequest) -> i32 {
+    // SAFETY: By this function's contract; `D` is `Sync`.
+    let shared = unsafe { &*device.cast::<Shared<D>>() };
+    // SAFETY: By this function's contract.
+    match shared.driver.queue(unsafe { Request::from_raw(request) }) {
+        Next::Taken => TAKEN,
+        Next::Serve(request) => serve(shared, request),
+        Next::Busy(busy) => refuse(busy),
     }
 }
 
-/// # Safety
-///
-/// `device` points to a live `D`; `request` is live, in flight, and the
-/// caller passes on the only permission to end it.
-unsafe extern "C" fn queue<D: Driver>(device: *mut c_void, request: *mut RawRequest) {
-    // SAFETY: By this function's contract; `D` is `Sync`.
-    let driver = unsafe { &*device.cast::<D>() };
-    // SAFETY: By this function's contract.
-    driver.queue(unsafe { Request::from_raw(request) });
+#[inline(never)]
+fn serve<D: Driver>(shared: &Shared<D>, request: Request) -> i32 {
+    let mut medium = shared.medium.lock().unwrap_or_else(PoisonError::into_inner);
+    match shared.driver.serve(&mut medium, request) {
+        Ok(()) => TAKEN,
+        Err(busy) => refuse(busy),
+    }
 }
 
-/// # Safety
-///
-/// As for [`queue`]; the request comes from soft completion.
-unsafe extern "C" fn complete<D: Driver>(device: *mut c_void, request: *mut RawRequest) {
-    // SAFETY: By this function's contract; `D` is `Sync`.
-    let driver = unsafe { &*device.cast::<D>() };
-    // SAFETY: By this function's contract.
-    driver.complete(unsafe { Request::from_raw(request) });
+fn refuse(busy: Busy<Request>) -> i32 {
+    busy.request.into_raw();
+    AGAIN
 }

@@ -1,20 +1,59 @@
 //! What happens to a request.
 
-use kit::block::{Driver, Limits, Operation, Queues, Request, Status, SECTOR_SHIFT};
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use core::time::Duration;
 
-use crate::settings::{CompletionMode, Settings};
+use kit::block::{
+    Busy, Data, Driver, Limits, Next, Operation, Queues, Request, Resource, Status, Zone,
+    ZoneCondition, ZoneKind, ZonedLimits, SECTOR_SHIFT,
+};
+use kit::memory::{Memory, PAGE_SIZE};
 
-/// A null block device. It keeps no data and no state that changes: any
-/// number of queues may use it at once.
-#[derive(Debug)]
-pub struct NullBlock {
+use crate::medium::Medium;
+use crate::settings::{parse, Attribute, CompletionMode, Invalid, Settings};
+
+/// Between two refills of the budget of a throttled device (C:
+/// `TIMER_INTERVAL`).
+const TICK: Duration = Duration::from_millis(20);
+
+/// A null block device: what of it never changes, and two atomics. Any number
+/// of queues may use it at once.
+pub struct NullBlock<M: Memory> {
+    /// Whether requests need the medium.
+    needs_medium: AtomicBool,
+    mode: CompletionMode,
+    completion_nsec: u64,
     settings: Settings,
+    /// Bytes that may pass until the next tick; below zero it is a debt.
+    budget: AtomicI64,
+    _memory: PhantomData<fn() -> M>,
 }
 
-impl NullBlock {
-    /// A device with these settings.
-    pub fn new(settings: Settings) -> NullBlock {
-        NullBlock { settings }
+impl<M: Memory> NullBlock<M> {
+    /// A device with these settings, which are
+    /// [checked](Settings::checked), and the medium that was prepared for
+    /// them.
+    pub fn new(settings: Settings, medium: &Medium<M>) -> NullBlock<M> {
+        let device = NullBlock {
+            needs_medium: AtomicBool::new(false),
+            mode: settings.irq_mode(),
+            completion_nsec: settings.value(Attribute::CompletionNsec),
+            settings,
+            budget: AtomicI64::new(0),
+            _memory: PhantomData,
+        };
+        device.tick();
+        device.look_at(medium);
+        device
+    }
+
+    /// Sees anew whether requests need the medium. Bad blocks under a device
+    /// whose queues may not sleep have no effect.
+    fn look_at(&self, medium: &Medium<M>) {
+        let needs = self.settings.needs_medium()
+            || (self.settings.blocking() && !medium.bad_blocks.is_empty());
+        self.needs_medium.store(needs, Ordering::Relaxed);
     }
 
     /// The settings that it was made with.
@@ -24,131 +63,294 @@ impl NullBlock {
 
     /// Capacity in sectors of 512 bytes.
     pub fn capacity(&self) -> u64 {
-        self.settings.size_mib() << (20 - SECTOR_SHIFT)
+        self.settings.sectors()
     }
 
     /// The queue limits to register, those of C's `null_add_dev`.
     pub fn limits(&self) -> Limits {
+        let settings = &self.settings;
+        let number = |attribute| u32::try_from(settings.value(attribute)).unwrap_or(u32::MAX);
+        let cache = settings.on(Attribute::CacheSize);
+        let flag = |on: bool, value: u32| if on { value } else { 0 };
         Limits {
-            logical_block_size: self.settings.block_size(),
-            physical_block_size: self.settings.block_size(),
+            logical_block_size: settings.block_size(),
+            physical_block_size: settings.block_size(),
             dma_alignment: 1,
+            max_sectors: number(Attribute::MaxSectors),
+            virt_boundary_mask: flag(settings.on(Attribute::VirtBoundary), (PAGE_SIZE - 1) as u32),
+            max_discard_sectors: flag(settings.on(Attribute::Discard), u32::MAX >> SECTOR_SHIFT),
+            write_cache: cache,
+            fua: cache && settings.on(Attribute::Fua),
+            rotational: settings.on(Attribute::Rotational),
+            zoned: settings.on(Attribute::Zoned).then(|| ZonedLimits {
+                zone_sectors: number(Attribute::ZoneSize) << (20 - SECTOR_SHIFT),
+                max_append_sectors: number(Attribute::ZoneAppendMaxSectors),
+                max_open: number(Attribute::ZoneMaxOpen),
+                max_active: number(Attribute::ZoneMaxActive),
+            }),
         }
     }
 
     /// The queues to register.
     pub fn queues(&self) -> Queues {
-        Queues {
-            count: self.settings.submit_queues(),
-            depth: self.settings.hw_queue_depth(),
+        self.settings.queues()
+    }
+
+    /// As [`Medium::set_bad_blocks`], for a device that is on; `Invalid` also
+    /// if its queues may not sleep.
+    pub fn set_bad_blocks(&self, medium: &mut Medium<M>, text: &str) -> Result<(), Invalid> {
+        if !self.settings.blocking() {
+            return Err(Invalid);
+        }
+        medium.bad_blocks.store(text)?;
+        self.look_at(medium);
+        Ok(())
+    }
+
+    /// Makes the zone that has a sector (decimal `text`) read-only or offline,
+    /// or empty if it is that already (C: `zone_cond_store`). `Invalid` for a
+    /// conventional zone, and where there is none.
+    pub fn set_zone_condition(
+        &self,
+        medium: &mut Medium<M>,
+        text: &str,
+        condition: ZoneCondition,
+    ) -> Result<(), Invalid> {
+        if !matches!(condition, ZoneCondition::ReadOnly | ZoneCondition::Offline) {
+            return Err(Invalid);
+        }
+        let number = medium.zones.number(parse(text.trim())?);
+        if let Some(zone) = medium.zones.break_or_mend(number, condition)? {
+            forget(medium, zone);
+        }
+        Ok(())
+    }
+
+    /// Bytes a tick (C: `mb_per_tick`); 0 for no limit.
+    fn bytes_per_tick(&self) -> i64 {
+        let bytes = (self.settings.value(Attribute::Mbps) << 20) / 50;
+        i64::try_from(bytes).unwrap_or(i64::MAX)
+    }
+
+    /// C: `nullb_complete_cmd`, and what `null_queue_rq` does for poll queues.
+    #[inline(always)]
+    fn finish<R: Request>(&self, request: R, status: Status) {
+        if request.polled() {
+            return request.complete_on_poll(status);
+        }
+        match self.mode {
+            CompletionMode::None => request.end(status),
+            CompletionMode::Soft => request.complete(status),
+            CompletionMode::Timer => request.complete_after(self.completion_nsec, status),
+        }
+    }
+
+    /// C: `null_handle_cmd`.
+    fn process<R: Request>(&self, medium: &mut Medium<M>, request: &mut R) -> Status {
+        let sectors = u64::from(request.bytes() >> SECTOR_SHIFT);
+        let zoned = self.settings.on(Attribute::Zoned);
+        let number = medium.zones.number(request.position());
+        let done = match request.operation() {
+            Operation::Flush => return medium.store.flush(),
+            Operation::Write if zoned => {
+                return self.write_zone(medium, request, number, sectors, false)
+            }
+            Operation::ZoneAppend if zoned => {
+                return self.write_zone(medium, request, number, sectors, true)
+            }
+            Operation::Read => {
+                return match medium.zones.get(number) {
+                    Some(zone) if zone.condition == ZoneCondition::Offline => Status::Io,
+                    _ => {
+                        self.transfer(medium, request, request.position(), sectors)
+                            .1
+                    }
+                }
+            }
+            Operation::Write => {
+                return self
+                    .transfer(medium, request, request.position(), sectors)
+                    .1
+            }
+            Operation::Discard if self.settings.on(Attribute::Discard) => {
+                return self
+                    .transfer(medium, request, request.position(), sectors)
+                    .1
+            }
+            Operation::ZoneOpen if zoned => medium.zones.open(number),
+            Operation::ZoneClose if zoned => medium.zones.close(number),
+            Operation::ZoneFinish if zoned => medium.zones.finish(number),
+            Operation::ZoneReset if zoned => {
+                medium.zones.reset(number).map(|zone| forget(medium, zone))
+            }
+            Operation::ZoneResetAll if zoned => {
+                for number in medium.zones.first_sequential()..medium.zones.count() {
+                    // Those that cannot be reset stay as they are.
+                    if let Ok(zone) = medium.zones.reset(number) {
+                        forget(medium, zone);
+                    }
+                }
+                Ok(())
+            }
+            _ => Err(Status::NotSupported),
+        };
+        match done {
+            Ok(()) => Status::Ok,
+            Err(status) => status,
+        }
+    }
+
+    /// C: `null_zone_write`.
+    fn write_zone<R: Request>(
+        &self,
+        medium: &mut Medium<M>,
+        request: &mut R,
+        number: usize,
+        sectors: u64,
+        append: bool,
+    ) -> Status {
+        let conventional = medium
+            .zones
+            .get(number)
+            .is_some_and(|zone| zone.kind == ZoneKind::Conventional);
+        let at = (!append).then(|| request.position());
+        if let (true, Some(at)) = (conventional, at) {
+            return self.transfer(medium, request, at, sectors).1;
+        }
+        if conventional {
+            return Status::Io;
+        }
+        let at = match medium.zones.begin_write(number, at, sectors) {
+            Ok(at) => at,
+            Err(status) => return status,
+        };
+        if append {
+            request.set_position(at);
+        }
+        let (written, status) = self.transfer(medium, request, at, sectors);
+        medium.zones.advance(number, written);
+        status
+    }
+
+    /// Moves data, up to the first bad block (C: `null_process_cmd`); answers
+    /// how many sectors were moved, and the request's status.
+    fn transfer<R: Request>(
+        &self,
+        medium: &mut Medium<M>,
+        request: &mut R,
+        sector: u64,
+        sectors: u64,
+    ) -> (u64, Status) {
+        let mut good = sectors;
+        let mut status = Status::Ok;
+        let end = sector.saturating_add(sectors);
+        if let Some(bad) = medium.bad_blocks.find(sector, end) {
+            status = Status::Io;
+            good = 0;
+            if self.settings.on(Attribute::BadblocksPartialIo) {
+                let block = u64::from(self.settings.block_size() >> SECTOR_SHIFT);
+                let before = bad.first.saturating_sub(sector);
+                good = before - before % block;
+            }
+            if self.settings.on(Attribute::BadblocksOnce) && medium.bad_blocks.clear(bad).is_ok() {
+                self.look_at(medium);
+            }
+        }
+        if good == 0 || !self.settings.on(Attribute::MemoryBacked) {
+            return (good, status);
+        }
+        let moved = match request.operation() {
+            Operation::Read => {
+                let readable = medium.zones.readable(sector, good);
+                let mut data = request.data();
+                let read = medium.store.read(sector, readable, &mut data);
+                let beyond = ((good - readable) << SECTOR_SHIFT) as usize;
+                data.fill(0xff, beyond);
+                read
+            }
+            Operation::Discard => {
+                medium.store.discard(sector, sector.saturating_add(good));
+                Status::Ok
+            }
+            _ => {
+                let through = request.fua();
+                medium
+                    .store
+                    .write(sector, good, through, &mut request.data())
+            }
+        };
+        match moved {
+            Status::Ok => (good, status),
+            failed => (0, failed),
         }
     }
 }
 
-impl Driver for NullBlock {
-    /// C: `null_queue_rq`, `nullb_complete_cmd`.
-    #[inline]
-    fn queue<R: Request>(&self, request: R) {
+/// Forgets what a zone had.
+fn forget<M: Memory>(medium: &mut Medium<M>, zone: Zone) {
+    let end = zone.start.saturating_add(zone.length);
+    medium.store.discard(zone.start, end);
+}
+
+impl<M: Memory> Driver for NullBlock<M> {
+    type Medium = Medium<M>;
+
+    /// C: `null_queue_rq`.
+    #[inline(always)]
+    fn queue<R: Request>(&self, request: R) -> Next<R> {
+        if self.needs_medium.load(Ordering::Relaxed) {
+            return Next::Serve(request);
+        }
         match request.operation() {
-            Operation::Read | Operation::Write | Operation::Flush => {}
-            Operation::Discard | Operation::WriteZeroes | Operation::Other => {
-                return request.end(Status::NotSupported);
+            Operation::Read | Operation::Write | Operation::Flush => {
+                self.finish(request, Status::Ok)
             }
+            _ => request.end(Status::NotSupported),
         }
-        match self.settings.irq_mode() {
-            CompletionMode::None => request.end(Status::Ok),
-            CompletionMode::Soft => request.complete(),
-        }
+        Next::Taken
     }
 
-    /// C: `null_complete_rq`. Only what succeeded comes this way.
-    #[inline]
-    fn complete<R: Request>(&self, request: R) {
-        request.end(Status::Ok);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use core::cell::Cell;
-
-    use super::*;
-
-    /// Where a request went.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    enum Fate {
-        Held,
-        Ended(Status),
-        Completing,
-    }
-
-    struct Probe<'a> {
-        operation: Operation,
-        fate: &'a Cell<Fate>,
-    }
-
-    impl Request for Probe<'_> {
-        fn operation(&self) -> Operation {
-            self.operation
-        }
-        fn position(&self) -> u64 {
-            0
-        }
-        fn bytes(&self) -> u32 {
-            4096
-        }
-        fn end(self, status: Status) {
-            self.fate.set(Fate::Ended(status));
-        }
-        fn complete(self) {
-            self.fate.set(Fate::Completing);
-        }
-    }
-
-    fn fate_of(mode: &str, operation: Operation) -> Fate {
-        let settings = Settings::default()
-            .with(crate::Attribute::IrqMode, mode, 1)
-            .unwrap();
-        let fate = Cell::new(Fate::Held);
-        NullBlock::new(settings).queue(Probe {
-            operation,
-            fate: &fate,
-        });
-        fate.get()
-    }
-
-    #[test]
-    fn a_read_ends_at_once_in_mode_none() {
-        assert_eq!(fate_of("0", Operation::Read), Fate::Ended(Status::Ok));
-    }
-
-    #[test]
-    fn a_write_goes_through_soft_completion_in_mode_soft() {
-        assert_eq!(fate_of("1", Operation::Write), Fate::Completing);
-        let fate = Cell::new(Fate::Held);
-        NullBlock::new(Settings::default()).complete(Probe {
-            operation: Operation::Write,
-            fate: &fate,
-        });
-        assert_eq!(fate.get(), Fate::Ended(Status::Ok));
-    }
-
-    #[test]
-    fn what_the_device_does_not_do_ends_as_not_supported_in_both_modes() {
-        for mode in ["0", "1"] {
-            for operation in [Operation::Discard, Operation::WriteZeroes, Operation::Other] {
-                assert_eq!(fate_of(mode, operation), Fate::Ended(Status::NotSupported));
+    fn serve<R: Request>(&self, medium: &mut Medium<M>, mut request: R) -> Result<(), Busy<R>> {
+        let lost = medium.timeout.fails();
+        if medium.requeue.fails() {
+            // Both ways of not taking it, in turns, as C.
+            medium.requeues = medium.requeues.wrapping_add(1);
+            if medium.requeues % 2 == 1 {
+                let lack = Resource::Memory;
+                return Err(Busy { request, lack });
             }
+            request.requeue();
+            return Ok(());
         }
+        if self.settings.on(Attribute::Mbps) {
+            if self.budget.load(Ordering::Relaxed) <= 0 {
+                let lack = Resource::Tick;
+                return Err(Busy { request, lack });
+            }
+            self.budget
+                .fetch_sub(i64::from(request.bytes()), Ordering::Relaxed);
+        }
+        if lost {
+            request.lose();
+            return Ok(());
+        }
+        let status = self.process(medium, &mut request);
+        self.finish(request, status);
+        Ok(())
     }
 
-    #[test]
-    fn capacity_is_counted_in_sectors() {
-        let settings = Settings::default()
-            .with(crate::Attribute::Size, "3", 1)
-            .unwrap();
-        assert_eq!(NullBlock::new(settings).capacity(), 3 * 2048);
+    fn zone(&self, medium: &mut Medium<M>, number: u32) -> Option<Zone> {
+        medium.zones.get(number as usize)
+    }
+
+    fn tick_interval(&self) -> Option<Duration> {
+        self.settings.on(Attribute::Mbps).then_some(TICK)
+    }
+
+    /// Fills the budget: what was spent beyond it is paid first.
+    fn tick(&self) {
+        let full = self.bytes_per_tick();
+        let left = self.budget.load(Ordering::Relaxed).saturating_add(full);
+        self.budget.store(left.min(full), Ordering::Relaxed);
     }
 }

@@ -8,11 +8,14 @@ use core::ptr::NonNull;
 use kernel::bindings;
 use kit::block::{Operation, Status};
 
+use super::command::{self, Command};
+use super::data::{Allowed, Data};
+use super::poll_queue::PollQueue;
 use crate::shim;
 
 /// A request that blk-mq has started and handed to the driver.
 ///
-/// There is one token for a request at any time, and ending or completing it
+/// There is one token for a request at any time, and giving the request back
 /// consumes the token: a second end is a compile error, not a race. Dropping
 /// the token ends the request with an I/O error; forgetting it leaves the
 /// request in flight for good, which stops the disk from going away and
@@ -23,9 +26,8 @@ use crate::shim;
 ///
 /// # Invariants
 ///
-/// `rq` points to a live `struct request` in state `MQ_RQ_IN_FLIGHT` (or
-/// `MQ_RQ_COMPLETE`, in the completion callback), and this token is the only
-/// permission to end it.
+/// `rq` points to a live `struct request` in state `MQ_RQ_IN_FLIGHT` of a tag
+/// set of this crate, and this token is the only permission to end it.
 pub(super) struct Request {
     rq: NonNull<bindings::request>,
 }
@@ -36,7 +38,8 @@ impl Request {
     /// # Safety
     ///
     /// `rq` is a live request that was started, whose end is owed by the
-    /// driver, and for which no other token exists.
+    /// driver, and for which no other token exists. Its tag set is one of
+    /// this crate.
     #[inline(always)]
     pub(super) unsafe fn from_raw(rq: *mut bindings::request) -> Request {
         // SAFETY: A live request is not at address zero.
@@ -45,18 +48,39 @@ impl Request {
         Request { rq }
     }
 
+    /// The request, whose end is then the caller's business.
     #[inline(always)]
-    fn into_raw(self) -> *mut bindings::request {
+    pub(super) fn into_raw(self) -> *mut bindings::request {
         ManuallyDrop::new(self).rq.as_ptr()
     }
 
     #[inline(always)]
-    fn get(&self) -> *const bindings::request {
+    fn get(&self) -> *mut bindings::request {
         self.rq.as_ptr()
+    }
+
+    /// The request, with the status that it will end with written down.
+    #[inline(always)]
+    fn into_raw_with(self, status: Status) -> *mut bindings::request {
+        let rq = self.into_raw();
+        // SAFETY: By the type invariant; nobody else writes the status of a
+        // request that has a token.
+        unsafe { (*command::of(rq)).status = code_of(status) };
+        rq
+    }
+
+    /// The hardware queue that it came by.
+    #[inline(always)]
+    pub(super) fn hardware_queue(&self) -> *mut bindings::blk_mq_hw_ctx {
+        // SAFETY: By the type invariant the request is live; its queue does
+        // not change between start and end.
+        unsafe { (*self.get()).mq_hctx }
     }
 }
 
 impl kit::block::Request for Request {
+    type Data<'a> = Data<'a>;
+
     /// C: `req_op`.
     #[inline(always)]
     fn operation(&self) -> Operation {
@@ -69,6 +93,12 @@ impl kit::block::Request for Request {
             bindings::req_op_REQ_OP_FLUSH => Operation::Flush,
             bindings::req_op_REQ_OP_DISCARD => Operation::Discard,
             bindings::req_op_REQ_OP_WRITE_ZEROES => Operation::WriteZeroes,
+            bindings::req_op_REQ_OP_ZONE_OPEN => Operation::ZoneOpen,
+            bindings::req_op_REQ_OP_ZONE_CLOSE => Operation::ZoneClose,
+            bindings::req_op_REQ_OP_ZONE_FINISH => Operation::ZoneFinish,
+            bindings::req_op_REQ_OP_ZONE_APPEND => Operation::ZoneAppend,
+            bindings::req_op_REQ_OP_ZONE_RESET => Operation::ZoneReset,
+            bindings::req_op_REQ_OP_ZONE_RESET_ALL => Operation::ZoneResetAll,
             _ => Operation::Other,
         }
     }
@@ -76,8 +106,8 @@ impl kit::block::Request for Request {
     /// C: `blk_rq_pos`.
     #[inline(always)]
     fn position(&self) -> u64 {
-        // SAFETY: By the type invariant the request is live; only its end
-        // moves `__sector`.
+        // SAFETY: By the type invariant the request is live; only the token's
+        // holder moves `__sector`.
         unsafe { (*self.get()).__sector }
     }
 
@@ -86,6 +116,45 @@ impl kit::block::Request for Request {
     fn bytes(&self) -> u32 {
         // SAFETY: As for `__sector`.
         unsafe { (*self.get()).__data_len }
+    }
+
+    /// C: `REQ_FUA`.
+    #[inline(always)]
+    fn fua(&self) -> bool {
+        // SAFETY: As for `operation`.
+        unsafe { (*self.get()).cmd_flags & shim::REQ_FUA != 0 }
+    }
+
+    #[inline(always)]
+    fn polled(&self) -> bool {
+        // SAFETY: The queue is live as long as the request, and its type does
+        // not change while it has requests.
+        let kind = unsafe { (*self.hardware_queue()).type_ };
+        u32::from(kind) == bindings::hctx_type_HCTX_TYPE_POLL
+    }
+
+    /// C: `rq_for_each_segment`.
+    #[inline]
+    fn data(&mut self) -> Data<'_> {
+        let allowed = match self.operation() {
+            Operation::Read => Allowed::Put,
+            Operation::Write | Operation::ZoneAppend => Allowed::Get,
+            // A discard has one bio vector, which is no data.
+            _ => Allowed::Nothing,
+        };
+        // SAFETY: By the type invariant the request is live; it cannot be
+        // ended while the walk borrows the token.
+        unsafe { Data::new(self.get(), allowed) }
+    }
+
+    /// C: `rq->__sector`, from which `blk_zone_append_update_request_bio`
+    /// takes what the submitter learns.
+    #[inline]
+    fn set_position(&mut self, sector: u64) {
+        if self.operation() == Operation::ZoneAppend {
+            // SAFETY: By the type invariant the request is live.
+            unsafe { (*self.get()).__sector = sector };
+        }
     }
 
     /// C: `blk_mq_end_request`.
@@ -99,17 +168,50 @@ impl kit::block::Request for Request {
     /// C: `blk_mq_complete_request`, which picks the CPU (`rq_affinity`) and
     /// calls `complete` there, in softirq context or at once.
     #[inline(always)]
-    fn complete(self) {
-        // SAFETY: By the type invariant the request is live and started. The
-        // token is consumed here and made anew in the callback.
-        unsafe { bindings::blk_mq_complete_request(self.into_raw()) };
+    fn complete(self, status: Status) {
+        // SAFETY: By the type invariant the request is live and started; the
+        // callback ends it.
+        unsafe { bindings::blk_mq_complete_request(self.into_raw_with(status)) };
+    }
+
+    /// C: `hrtimer_start`.
+    #[inline(always)]
+    fn complete_after(self, nanoseconds: u64, status: Status) {
+        // SAFETY: By the type invariant; the token is consumed.
+        unsafe { Command::give_to_timer(self.into_raw_with(status), nanoseconds) };
+    }
+
+    #[inline(always)]
+    fn complete_on_poll(self, status: Status) {
+        if !self.polled() {
+            return self.end(status);
+        }
+        // SAFETY: `init_hctx` put a poll queue there, which is there as long
+        // as the hardware queue.
+        let queue = unsafe { &*(*self.hardware_queue()).driver_data.cast::<PollQueue>() };
+        // SAFETY: By the type invariant; the token is consumed.
+        unsafe { queue.push(self.into_raw_with(status)) };
+    }
+
+    #[inline]
+    fn lose(self) {
+        // SAFETY: By the type invariant; the token is consumed.
+        unsafe { Command::lose(self.into_raw()) };
+    }
+
+    /// C: `blk_mq_requeue_request`.
+    #[inline]
+    fn requeue(self) {
+        // SAFETY: By the type invariant; the token is consumed, and another
+        // is made when the request comes again.
+        unsafe { bindings::blk_mq_requeue_request(self.into_raw(), true) };
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the request is live, started and ours
-        // to end; `end` and `complete` do not drop the token.
+        // to end; what consumes the token does not drop it.
         unsafe { bindings::blk_mq_end_request(self.rq.as_ptr(), code_of(Status::Io)) };
     }
 }
@@ -119,7 +221,7 @@ impl Drop for Request {
 #[inline(always)]
 fn code_of(status: Status) -> bindings::blk_status_t {
     match status {
-        Status::Ok => 0,
+        Status::Ok => shim::BLK_STS_OK,
         Status::NotSupported => shim::BLK_STS_NOTSUPP,
         Status::Timeout => shim::BLK_STS_TIMEOUT,
         Status::NoSpace => shim::BLK_STS_NOSPC,
@@ -129,5 +231,7 @@ fn code_of(status: Status) -> bindings::blk_status_t {
         Status::Protection => shim::BLK_STS_PROTECTION,
         Status::Resource => shim::BLK_STS_RESOURCE,
         Status::Io => shim::BLK_STS_IOERR,
+        Status::ZoneOpenResource => shim::BLK_STS_ZONE_OPEN_RESOURCE,
+        Status::ZoneActiveResource => shim::BLK_STS_ZONE_ACTIVE_RESOURCE,
     }
 }

@@ -7,14 +7,16 @@ use core::ops::BitOr;
 
 use kernel::bindings;
 use kernel::error::{code::EINVAL, to_result};
+use kernel::ffi::c_void;
 use kernel::prelude::*;
 use kernel::types::Opaque;
 use kit::block::{Driver, Queues, MAX_DEPTH};
 
+use super::command;
 use super::operations::Operations;
 
 /// How a tag set behaves (`BLK_MQ_F_*`).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Flags(u32);
 
 impl Flags {
@@ -36,7 +38,7 @@ impl BitOr for Flags {
     }
 }
 
-/// The tags of a device driven by `D` (`struct blk_mq_tag_set`).
+/// The tags of devices driven by `D` (`struct blk_mq_tag_set`).
 ///
 /// # Invariants
 ///
@@ -50,24 +52,33 @@ pub struct TagSet<D: Driver> {
 }
 
 impl<D: Driver> TagSet<D> {
-    /// Allocates the tags. `EINVAL` for no queue, more queues than possible
-    /// CPUs, no depth or a depth above [`MAX_DEPTH`] (which C would clamp),
-    /// `ENOMEM` if memory is short.
+    /// Allocates the tags. `EINVAL` for no queue, more queues of a kind than
+    /// possible CPUs, no depth or a depth above [`MAX_DEPTH`] (which C would
+    /// clamp), no time or more than `u32::MAX` milliseconds of it; `ENOMEM` if
+    /// memory is short.
     pub fn new(queues: Queues, flags: Flags) -> impl PinInit<Self, Error> {
         // INVARIANT: `inner` holds what `blk_mq_alloc_tag_set` set up.
         try_pin_init!(Self {
             inner <- Opaque::try_ffi_init(move |slot: *mut bindings::blk_mq_tag_set| {
-                if !(1..=kernel::cpu::nr_cpu_ids()).contains(&queues.count)
+                let cpus = kernel::cpu::nr_cpu_ids();
+                let timeout = u32::try_from(queues.timeout.as_millis()).map_err(|_| EINVAL)?;
+                if !(1..=cpus).contains(&queues.submit)
+                    || queues.poll > cpus
                     || !(1..=MAX_DEPTH).contains(&queues.depth)
+                    || timeout == 0
                 {
                     return Err(EINVAL);
                 }
                 let set = bindings::blk_mq_tag_set {
                     ops: &Operations::<D>::TABLE,
-                    nr_hw_queues: queues.count,
+                    nr_hw_queues: queues.submit + queues.poll,
                     queue_depth: queues.depth,
-                    nr_maps: 1,
+                    // Default, read and poll; without poll queues the first.
+                    nr_maps: if queues.poll > 0 { 3 } else { 1 },
                     numa_node: bindings::NUMA_NO_NODE,
+                    timeout: kernel::time::msecs_to_jiffies(timeout) as u32,
+                    cmd_size: command::SIZE,
+                    driver_data: queues.poll as usize as *mut c_void,
                     flags: flags.0,
                     ..pin_init::zeroed()
                 };
@@ -91,7 +102,7 @@ impl<D: Driver> TagSet<D> {
 impl<D: Driver> PinnedDrop for TagSet<D> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariant the set was allocated, and no queue
-        // uses it: a `Disk` owns its tag set and drops it last.
+        // uses it: a `Disk` holds its tag set and lets it go last.
         unsafe { bindings::blk_mq_free_tag_set(self.inner.get()) };
     }
 }

@@ -5,19 +5,22 @@
 
 use kernel::configfs::{AttributeOperations, Group, GroupOperations, Subsystem};
 use kernel::configfs_attrs;
-use kernel::cpu::nr_cpu_ids;
 use kernel::fmt::Write as _;
 use kernel::new_mutex;
 use kernel::page::PAGE_SIZE;
 use kernel::prelude::*;
 use kernel::str::{CString, Formatter};
-use kernel::sync::Mutex;
-use nullblk::{Attribute, NullBlock, Settings};
-use ring0::block::{Disk, Flags, TagSet};
+use kernel::sync::{Arc, Mutex};
+use kit::block::ZoneCondition;
+use nullblk::{Attribute, Settings};
+
+use crate::device::{Power, SharedTags};
 
 /// The subsystem's own directory, which holds the devices.
 #[pin_data]
-pub(crate) struct Devices {}
+pub(crate) struct Devices {
+    shared_tags: Arc<SharedTags>,
+}
 
 /// Initialises the subsystem.
 pub(crate) fn subsystem() -> impl PinInit<Subsystem<Devices>, Error> {
@@ -29,21 +32,25 @@ pub(crate) fn subsystem() -> impl PinInit<Subsystem<Devices>, Error> {
             features: 0,
         ],
     };
-    Subsystem::new(c"rf_nullblk", item_type, try_pin_init!(Devices {}))
+    Subsystem::new(
+        c"rf_nullblk",
+        item_type,
+        try_pin_init!(Devices {
+            shared_tags: SharedTags::new()?,
+        }),
+    )
 }
 
-/// `features`: the settings that this module knows, as C null_blk lists its
-/// own.
+/// `features`: the files of a device, as C null_blk lists its own.
 #[vtable]
 impl AttributeOperations<0> for Devices {
     type Data = Devices;
 
     fn show(_this: &Devices, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
         let mut text = Formatter::new(page);
-        let mut separator = "";
+        write!(text, "badblocks,power,zone_offline,zone_readonly")?;
         for attribute in Attribute::ALL {
-            write!(text, "{separator}{}", attribute.name())?;
-            separator = ",";
+            write!(text, ",{}", attribute.name())?;
         }
         writeln!(text)?;
         Ok(text.bytes_written())
@@ -55,27 +62,16 @@ impl GroupOperations for Devices {
     type Child = Device;
 
     fn make_group(&self, name: &CStr) -> Result<impl PinInit<Group<Device>, Error>> {
-        let item_type = configfs_attrs! {
-            container: Group<Device>,
-            data: Device,
-            attributes: [
-                power: 0,
-                size: 1,
-                blocksize: 2,
-                irqmode: 3,
-                submit_queues: 4,
-                hw_queue_depth: 5,
-            ],
-        };
+        let settings = Settings::default();
+        let shared_tags = self.shared_tags.clone();
+        let power = Power::off(&settings)?;
         Ok(Group::new(
             name.try_into()?,
-            item_type,
+            device_files(),
             try_pin_init!(Device {
                 name: name.try_into()?,
-                state <- new_mutex!(State {
-                    settings: Settings::default(),
-                    disk: None,
-                }),
+                shared_tags,
+                state <- new_mutex!(State { settings, power }),
             }),
         ))
     }
@@ -86,6 +82,7 @@ impl GroupOperations for Devices {
 pub(crate) struct Device {
     /// The directory's name, which becomes the disk's, as with C null_blk.
     name: CString,
+    shared_tags: Arc<SharedTags>,
     #[pin]
     state: Mutex<State>,
 }
@@ -93,19 +90,18 @@ pub(crate) struct Device {
 /// Settings change only while there is no disk.
 struct State {
     settings: Settings,
-    disk: Option<Disk<NullBlock>>,
+    power: Power,
 }
 
 impl Device {
     fn store(&self, attribute: Attribute, page: &[u8]) -> Result {
         let mut state = self.state.lock();
-        if state.disk.is_some() {
+        if state.power.is_on() {
             return Err(EBUSY);
         }
-        let text = core::str::from_utf8(page).map_err(|_| EINVAL)?;
         state.settings = state
             .settings
-            .with(attribute, text, nr_cpu_ids())
+            .with(attribute, text(page)?, kernel::cpu::nr_cpu_ids())
             .map_err(|_| EINVAL)?;
         Ok(())
     }
@@ -117,8 +113,8 @@ impl AttributeOperations<0> for Device {
     type Data = Device;
 
     fn show(this: &Device, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-        let on = this.state.lock().disk.is_some();
-        show(page, u64::from(on))
+        let on = this.state.lock().power.is_on();
+        show(page, |text| write!(text, "{}", u8::from(on)))
     }
 
     fn store(this: &Device, page: &[u8]) -> Result {
@@ -128,50 +124,157 @@ impl AttributeOperations<0> for Device {
             _ => return Err(EINVAL),
         };
         let mut state = this.state.lock();
-        if !on {
-            state.disk = None;
-        } else if state.disk.is_none() {
-            let device = NullBlock::new(state.settings);
-            let tag_set = KBox::pin_init(TagSet::new(device.queues(), Flags::NONE), GFP_KERNEL)?;
-            state.disk = Some(Disk::new(
-                &this.name,
-                device.capacity(),
-                device.limits(),
-                tag_set,
-                device,
-            )?);
+        let state = &mut *state;
+        if on {
+            state
+                .power
+                .turn_on(&this.name, &mut state.settings, &this.shared_tags)
+        } else {
+            state.power.turn_off();
+            Ok(())
         }
-        Ok(())
     }
 }
 
-/// An attribute file whose number is `$id` and which holds `$attribute`.
-macro_rules! setting {
-    ($id:literal, $attribute:expr) => {
-        #[vtable]
-        impl AttributeOperations<$id> for Device {
-            type Data = Device;
+/// `badblocks`: ranges of sectors that fail.
+#[vtable]
+impl AttributeOperations<1> for Device {
+    type Data = Device;
 
-            fn show(this: &Device, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-                let value = this.state.lock().settings.value($attribute);
-                show(page, value)
-            }
+    fn show(this: &Device, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        let mut text = Formatter::new(page);
+        // What does not fit is left out, as in C.
+        let _ = this.state.lock().power.show_bad_blocks(&mut text);
+        Ok(text.bytes_written())
+    }
 
-            fn store(this: &Device, page: &[u8]) -> Result {
-                this.store($attribute, page)
+    fn store(this: &Device, page: &[u8]) -> Result {
+        let mut state = this.state.lock();
+        state.power.set_bad_blocks(text(page)?)
+    }
+}
+
+/// `zone_readonly`: the zone of this sector can be read only, or, written
+/// again, is empty.
+#[vtable]
+impl AttributeOperations<2> for Device {
+    type Data = Device;
+
+    fn show(_this: &Device, _page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        Err(EPERM)
+    }
+
+    fn store(this: &Device, page: &[u8]) -> Result {
+        let mut state = this.state.lock();
+        state
+            .power
+            .set_zone_condition(text(page)?, ZoneCondition::ReadOnly)
+    }
+}
+
+/// `zone_offline`: as `zone_readonly`, for a zone that cannot be read either.
+#[vtable]
+impl AttributeOperations<3> for Device {
+    type Data = Device;
+
+    fn show(_this: &Device, _page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        Err(EPERM)
+    }
+
+    fn store(this: &Device, page: &[u8]) -> Result {
+        let mut state = this.state.lock();
+        state
+            .power
+            .set_zone_condition(text(page)?, ZoneCondition::Offline)
+    }
+}
+
+/// The files of a device: those above, and one for each setting.
+macro_rules! device_files {
+    ($($name:ident: $id:literal = $attribute:ident,)*) => {
+        fn device_files() -> &'static kernel::configfs::ItemType<Group<Device>, Device> {
+            configfs_attrs! {
+                container: Group<Device>,
+                data: Device,
+                attributes: [
+                    power: 0,
+                    badblocks: 1,
+                    zone_readonly: 2,
+                    zone_offline: 3,
+                    $($name: $id,)*
+                ],
             }
         }
+
+        $(
+            #[vtable]
+            impl AttributeOperations<$id> for Device {
+                type Data = Device;
+
+                fn show(this: &Device, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+                    let settings = this.state.lock().settings;
+                    show(page, |text| settings.show(Attribute::$attribute, text))
+                }
+
+                fn store(this: &Device, page: &[u8]) -> Result {
+                    this.store(Attribute::$attribute, page)
+                }
+            }
+        )*
+
+        /// Every setting has its file.
+        const _: () = assert!(Attribute::ALL.len() == [$($id),*].len());
     };
 }
 
-setting!(1, Attribute::Size);
-setting!(2, Attribute::BlockSize);
-setting!(3, Attribute::IrqMode);
-setting!(4, Attribute::SubmitQueues);
-setting!(5, Attribute::HwQueueDepth);
+device_files! {
+    size: 4 = Size,
+    blocksize: 5 = BlockSize,
+    irqmode: 6 = IrqMode,
+    submit_queues: 7 = SubmitQueues,
+    hw_queue_depth: 8 = HwQueueDepth,
+    completion_nsec: 9 = CompletionNsec,
+    poll_queues: 10 = PollQueues,
+    memory_backed: 11 = MemoryBacked,
+    discard: 12 = Discard,
+    cache_size: 13 = CacheSize,
+    fua: 14 = Fua,
+    mbps: 15 = Mbps,
+    memory_limit: 16 = MemoryLimit,
+    max_sectors: 17 = MaxSectors,
+    rotational: 18 = Rotational,
+    virt_boundary: 19 = VirtBoundary,
+    no_sched: 20 = NoSched,
+    blocking: 21 = Blocking,
+    shared_tags: 22 = SharedTags,
+    shared_tag_bitmap: 23 = SharedTagBitmap,
+    home_node: 24 = HomeNode,
+    use_per_node_hctx: 25 = UsePerNodeHctx,
+    queue_mode: 26 = QueueMode,
+    badblocks_once: 27 = BadblocksOnce,
+    badblocks_partial_io: 28 = BadblocksPartialIo,
+    zoned: 29 = Zoned,
+    zone_size: 30 = ZoneSize,
+    zone_capacity: 31 = ZoneCapacity,
+    zone_nr_conv: 32 = ZoneNrConv,
+    zone_max_open: 33 = ZoneMaxOpen,
+    zone_max_active: 34 = ZoneMaxActive,
+    zone_append_max_sectors: 35 = ZoneAppendMaxSectors,
+    zone_full: 36 = ZoneFull,
+    timeout: 37 = Timeout,
+    requeue: 38 = Requeue,
+}
 
-fn show(page: &mut [u8; PAGE_SIZE], value: u64) -> Result<usize> {
+fn text(page: &[u8]) -> Result<&str> {
+    core::str::from_utf8(page).map_err(|_| EINVAL)
+}
+
+fn show(
+    page: &mut [u8; PAGE_SIZE],
+    write: impl FnOnce(&mut dyn kernel::fmt::Write) -> kernel::fmt::Result,
+) -> Result<usize> {
     let mut text = Formatter::new(page);
-    writeln!(text, "{value}")?;
+    write(&mut text)?;
+    writeln!(text)?;
     Ok(text.bytes_written())
 }

@@ -7,6 +7,7 @@
 #![allow(unused_attributes, clippy::duplicated_attributes)]
 
 mod configfs;
+mod device;
 
 use kernel::prelude::*;
 

@@ -1,52 +1,64 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * The C twin of drivers/nullblk: the same algorithm, function for function
- * (driver.rs). Linux has null_blk for ring 0; ring 3 has no C null block
- * driver but this one.
+ * The C twin of drivers/nullblk as far as it concerns a plain device: the same
+ * algorithm, function for function (driver.rs). Linux has null_blk for ring 0;
+ * ring 3 has no C null block driver but this one.
  */
 #include "nullblk/twin.h"
 
-static void nullblk_queue(void *device, struct rf_request *request)
+static void nullblk_finish(const struct rf_nullblk *nullblk,
+			   struct rf_request *request, uint8_t status)
 {
-	const struct rf_nullblk *nullblk = device;
-
-	switch (request->operation) {
-	case RF_READ:
-	case RF_WRITE:
-	case RF_FLUSH:
-		break;
-	default:
-		request->end(request, RF_NOT_SUPPORTED);
+	if (request->polled) {
+		request->poll(request, status);
 		return;
 	}
 	switch (nullblk->irq_mode) {
 	case 0:
-		request->end(request, RF_OK);
+		request->end(request, status);
+		break;
+	case 1:
+		request->soft(request, status);
 		break;
 	default:
-		request->soft(request);
+		request->timer(request, nullblk->completion_nsec, status);
 		break;
 	}
 }
 
-static void nullblk_complete(void *device, struct rf_request *request)
+static int nullblk_queue(void *device, struct rf_request *request)
 {
-	(void)device;
-	request->end(request, RF_OK);
+	const struct rf_nullblk *nullblk = device;
+
+	/* The device may change it under way: read it each time. */
+	if (*(const volatile uint8_t *)&nullblk->needs_medium) {
+		request->end(request, RF_IO);
+		return 0;
+	}
+	switch (request->operation) {
+	case RF_READ:
+	case RF_WRITE:
+	case RF_FLUSH:
+		nullblk_finish(nullblk, request, RF_OK);
+		break;
+	default:
+		request->end(request, RF_NOT_SUPPORTED);
+		break;
+	}
+	return 0;
 }
 
 const struct rf_driver rf_nullblk_twin = {
 	.queue = nullblk_queue,
-	.complete = nullblk_complete,
 };
 
-static void empty(void *device, struct rf_request *request)
+static int empty(void *device, struct rf_request *request)
 {
 	(void)device;
 	(void)request;
+	return 0;
 }
 
 const struct rf_driver rf_empty = {
 	.queue = empty,
-	.complete = empty,
 };

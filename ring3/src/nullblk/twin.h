@@ -4,18 +4,19 @@
 
 #include "ring.h"
 
-/* Settings as nullblk::Settings has them, already checked. */
+/*
+ * What a plain device has of its settings, already checked. A device that
+ * needs more (nullblk::NullBlock's medium) has no twin.
+ */
 struct rf_nullblk {
-	uint64_t size_mib;
-	uint32_t block_size;
-	uint32_t irq_mode; /* 0 none, 1 soft */
-	uint32_t submit_queues;
-	uint32_t hw_queue_depth;
+	uint64_t completion_nsec;
+	uint8_t irq_mode; /* 0 none, 1 soft, 2 timer */
+	uint8_t needs_medium; /* 0 */
 };
 
 extern const struct rf_driver rf_nullblk_twin;
 
-/* The empty function table: its functions return at once. */
+/* The empty function table: its function returns at once. */
 extern const struct rf_driver rf_empty;
 
 #endif

@@ -3,16 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
 
 use super::super::device::Disk;
-use super::super::fio;
-use super::{set_all, Loaded};
-
-/// fio and its start take seconds, not minutes, even under TCG.
-const LIMIT: Duration = Duration::from_secs(60);
+use super::{load, set_all, Loaded};
 
 /// Processors of this guest.
 pub fn cpus() -> usize {
@@ -21,7 +16,7 @@ pub fn cpus() -> usize {
 
 pub fn every_setting(modules: &Path) -> Result<()> {
     let loaded = Loaded::new(modules)?;
-    for irqmode in ["0", "1"] {
+    for irqmode in ["0", "1", "2"] {
         for queues in ["1", "2"] {
             for blocksize in ["512", "1024", "2048", "4096"] {
                 let device = loaded.device("rftest-io")?;
@@ -83,7 +78,7 @@ fn whole_disk(disk: &Disk) -> Result<()> {
 /// were asked for.
 fn count(disk: &Disk, blocksize: &str) -> Result<()> {
     let block: u64 = blocksize.parse()?;
-    let job = run(
+    let job = load(
         disk,
         &[
             "--rw=randrw",
@@ -100,23 +95,6 @@ fn count(disk: &Disk, blocksize: &str) -> Result<()> {
         "one direction is missing"
     );
     Ok(())
-}
-
-fn run(disk: &Disk, more: &[&str]) -> Result<fio::Job> {
-    let mut arguments: Vec<String> = [
-        "--name=test",
-        "--ioengine=io_uring",
-        "--direct=1",
-        "--thread=1",
-        "--group_reporting=1",
-        "--allow_file_create=0",
-        "--output-format=json",
-    ]
-    .map(str::to_string)
-    .to_vec();
-    arguments.push(format!("--filename={}", disk.node().display()));
-    arguments.extend(more.iter().map(|argument| argument.to_string()));
-    fio::parse(&fio::run(&arguments, LIMIT)?)
 }
 
 pub fn softirq(modules: &Path) -> Result<()> {
@@ -139,7 +117,7 @@ pub fn softirq(modules: &Path) -> Result<()> {
         let disk = device.power_on()?;
         disk.set_queue("scheduler", "none").context("scheduler")?;
         let before = block_softirqs()?;
-        run(
+        load(
             &disk,
             &[
                 "--rw=randread",

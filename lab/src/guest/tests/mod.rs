@@ -1,20 +1,25 @@
 //! The tests that run inside the guest: each a claim about our module on the
 //! stock kernel.
 
+mod backed;
 mod cycles;
+mod faults;
 mod io;
 mod kernel_log;
+mod limits;
 mod removal;
 mod settings;
 mod whole_bench;
+mod zoned;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 
-use super::device::{mount_configfs, Device};
+use super::device::{mount_configfs, Device, Disk};
+use super::fio;
 use super::module;
 
 /// Our module, and its configfs group.
@@ -24,7 +29,8 @@ const MODULE: &str = "rf_nullblk";
 type Test = (&'static str, fn(&Path) -> Result<()>);
 
 /// In the order in which they run: the log is judged after all of them.
-const TESTS: [Test; 9] = [
+const TESTS: [Test; 20] = [
+    ("every_setting_of_c_is_there", settings::names),
     (
         "bad_values_are_invalid_and_change_nothing",
         settings::bad_values,
@@ -39,6 +45,16 @@ const TESTS: [Test; 9] = [
         io::every_setting,
     ),
     ("only_soft_completion_uses_the_block_softirq", io::softirq),
+    ("data_survives_fio_in_every_mode", backed::verify),
+    ("data_survives_power_off_and_a_flush", backed::power_cycle),
+    ("discards_free_memory", backed::discard),
+    ("a_full_memory_limit_is_enospc", backed::full),
+    ("zones_pass_fio", zoned::verify),
+    ("a_late_request_ends_once", faults::late),
+    ("injected_faults_end_as_they_should", faults::injected),
+    ("bad_blocks_fail_and_no_others", faults::bad_blocks),
+    ("bandwidth_is_limited", limits::bandwidth),
+    ("disks_share_tags", limits::shared_tags),
     ("an_open_disk_keeps_its_module", removal::open_disk),
     ("a_hundred_cycles_leave_memory_as_it_was", cycles::memory),
     ("a_whole_bench_runs_on_this_kernel", whole_bench::here),
@@ -107,3 +123,32 @@ fn set_all(device: &Device, settings: &[(&str, &str)]) -> Result<()> {
     }
     Ok(())
 }
+
+/// A device that is on, with these settings.
+fn powered(loaded: &Loaded, name: &str, settings: &[(&str, &str)]) -> Result<(Device, Disk)> {
+    let device = loaded.device(name)?;
+    set_all(&device, settings)?;
+    let disk = device.power_on()?;
+    Ok((device, disk))
+}
+
+/// Runs fio on a disk, with these options beside the usual ones.
+fn load(disk: &Disk, options: &[&str]) -> Result<fio::Job> {
+    let mut arguments: Vec<String> = [
+        "--name=test",
+        "--ioengine=io_uring",
+        "--direct=1",
+        "--thread=1",
+        "--group_reporting=1",
+        "--allow_file_create=0",
+        "--output-format=json",
+    ]
+    .map(str::to_string)
+    .to_vec();
+    arguments.push(format!("--filename={}", disk.node().display()));
+    arguments.extend(options.iter().map(|option| option.to_string()));
+    fio::parse(&fio::run(&arguments, LIMIT)?)
+}
+
+/// fio and its start take seconds, not minutes, even under TCG.
+const LIMIT: Duration = Duration::from_secs(120);

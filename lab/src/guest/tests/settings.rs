@@ -1,20 +1,47 @@
 //! What the configfs attributes take, and when.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
 
 use super::super::device::Device;
-use super::{set_all, Loaded};
+use super::super::module;
+use super::{set_all, Loaded, MODULE};
 
-const ATTRIBUTES: [&str; 5] = [
-    "size",
-    "blocksize",
-    "irqmode",
-    "submit_queues",
-    "hw_queue_depth",
-];
+const WRITE_ONLY: [&str; 2] = ["zone_offline", "zone_readonly"];
+
+/// The files of a device, as the module lists them.
+fn features() -> Result<Vec<String>> {
+    let path = format!("/sys/kernel/config/{MODULE}/features");
+    let text = fs::read_to_string(&path).context(path)?;
+    Ok(text.trim().split(',').map(str::to_string).collect())
+}
+
+/// What C null_blk has and ours has not: docs/nullblk.md says why.
+const ONLY_IN_C: [&str; 1] = ["index"];
+
+pub fn names(modules: &Path) -> Result<()> {
+    let loaded = Loaded::new(modules)?;
+    let ours = features()?;
+    module::probe("null_blk", &["nr_devices=0"])?;
+    let text = fs::read_to_string("/sys/kernel/config/nullb/features").context("features of C");
+    module::remove("null_blk").context("null_blk does not unload")?;
+    let text = text?;
+    let theirs: Vec<&str> = text.trim().split(',').collect();
+    ensure!(theirs.len() > 30, "C lists {} features only", theirs.len());
+    for name in &theirs {
+        ensure!(
+            ours.iter().any(|ours| ours == name) != ONLY_IN_C.contains(name),
+            "C's {name} is missing, or not documented as missing"
+        );
+    }
+    let device = loaded.device("rftest-names")?;
+    read_all(&device)?;
+    device.remove()?;
+    loaded.unload()
+}
 
 /// Invalid for every attribute; the last two are 2^32 + 1 and 2^64 + 1, which
 /// a careless cut would make valid.
@@ -36,13 +63,22 @@ const NONSENSE: [&str; 12] = [
 pub fn bad_values(modules: &Path) -> Result<()> {
     let cpus = super::io::cpus();
     let too_many = (cpus + 1).to_string();
-    let out_of_range: [(&str, &[&str]); 5] = [
+    let out_of_range: [(&str, &[&str]); 14] = [
         ("size", &["0", "8796093022208", "18446744073709551615"]),
         (
             "blocksize",
             &["0", "3", "256", "513", "1536", "8192", "4294967808"],
         ),
-        ("irqmode", &["2", "3", "256", "4294967296"]),
+        ("irqmode", &["3", "256", "4294967296"]),
+        ("poll_queues", &[&too_many, "4294967297"]),
+        ("memory_backed", &["2"]),
+        ("zoned", &["2", "yes"]),
+        ("zone_size", &["0", "3", "2097152"]),
+        ("max_sectors", &["7", "4294967296"]),
+        ("queue_mode", &["0", "1", "3"]),
+        ("home_node", &["0", "1"]),
+        ("timeout", &["1,2,3", "1,101,0,1", "1,1,1,1,1"]),
+        ("requeue", &["a,1,1,1", "1,1,1,-2"]),
         ("submit_queues", &["0", &too_many, "4294967297"]),
         ("hw_queue_depth", &["0", "10241", "4294967297"]),
     ];
@@ -105,7 +141,7 @@ pub fn busy(modules: &Path) -> Result<()> {
 pub fn good_values(modules: &Path) -> Result<()> {
     let loaded = Loaded::new(modules)?;
     let rows: [[(&str, &str); 5]; 5] = [
-        row("1", "512", "0", "1", "1"),
+        row("1", "512", "2", "1", "1"),
         row("4096", "1024", "1", "2", "64"),
         row("256000", "2048", "0", "2", "256"),
         row("3", "4096", "1", "1", "1024"),
@@ -186,8 +222,9 @@ fn refused(device: &Device, name: &str, value: &str, kind: ErrorKind) -> Result<
 }
 
 fn read_all(device: &Device) -> Result<Vec<String>> {
-    ATTRIBUTES
+    features()?
         .iter()
+        .filter(|name| !WRITE_ONLY.contains(&name.as_str()))
         .map(|name| {
             device
                 .get(name)

@@ -1,0 +1,167 @@
+//! Requests that are late, lost or come again, and blocks that are bad.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure, Context, Result};
+
+use super::super::device::Disk;
+use super::{load, powered, Loaded};
+
+/// `O_DIRECT`.
+const DIRECT: i32 = 0o40000;
+
+/// A buffer that direct I/O takes.
+#[repr(align(4096))]
+struct Aligned([u8; 8192]);
+
+fn open(disk: &Disk) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(DIRECT)
+        .open(disk.node())
+        .context("open")
+}
+
+/// One direct read, and how long it took.
+fn read(file: &File, offset: u64, bytes: usize) -> (io::Result<usize>, Duration) {
+    let mut buffer = Box::new(Aligned([0; 8192]));
+    let start = Instant::now();
+    let outcome = file.read_at(&mut buffer.0[..bytes], offset);
+    (outcome, start.elapsed())
+}
+
+fn timed_out(outcome: &io::Result<usize>) -> bool {
+    matches!(outcome, Err(error) if error.kind() == io::ErrorKind::TimedOut)
+}
+
+/// A timer of 10 s against a time limit of 1 s.
+pub fn late(modules: &Path) -> Result<()> {
+    let loaded = Loaded::new(modules)?;
+    // What is on when the disk comes up is read at once (partitions), so
+    // that one waits as well: all end at their limit.
+    let settings = [
+        ("size", "16"),
+        ("irqmode", "2"),
+        ("completion_nsec", "10000000000"),
+    ];
+    let (device, disk) = powered(&loaded, "rftest-late", &settings)?;
+    disk.set_queue("io_timeout", "1000").context("io_timeout")?;
+    let start = Instant::now();
+    let outcome = load(
+        &disk,
+        &[
+            "--rw=randread",
+            "--bs=4k",
+            "--iodepth=1",
+            "--number_ios=1",
+            "--size=16M",
+            "--continue_on_error=none",
+        ],
+    );
+    let took = start.elapsed();
+    match outcome {
+        Ok(_) => bail!("fio met no error"),
+        Err(error) => {
+            let text = format!("{error:#}");
+            ensure!(text.contains("met 1 I/O errors"), "not one error: {text}");
+        }
+    }
+    ensure!(took < Duration::from_secs(8), "the error took {took:?}");
+    // The timers of those that ended by their limit must not end others.
+    let file = open(&disk)?;
+    for _ in 0..3 {
+        let (outcome, took) = read(&file, 0, 4096);
+        ensure!(timed_out(&outcome), "the next one gives {outcome:?}");
+        ensure!(took > Duration::from_millis(700), "it ended after {took:?}");
+    }
+    drop(file);
+    device.remove()?;
+    loaded.unload()
+}
+
+pub fn injected(modules: &Path) -> Result<()> {
+    let loaded = Loaded::new(modules)?;
+    for polled in ["0", "1"] {
+        let settings = [
+            ("size", "16"),
+            // Past what the kernel reads when the disk comes up.
+            ("timeout", "1,100,400,1"),
+            ("irqmode", "1"),
+            ("poll_queues", polled),
+        ];
+        let (device, disk) = powered(&loaded, "rftest-lost", &settings)?;
+        disk.set_queue("io_timeout", "500").context("io_timeout")?;
+        let file = open(&disk)?;
+        let mut lost = 0;
+        for _ in 0..500 {
+            match read(&file, 4096, 512).0 {
+                Ok(512) => {}
+                outcome if timed_out(&outcome) => lost += 1,
+                outcome => bail!("a read gives {outcome:?}"),
+            }
+        }
+        ensure!(lost == 1, "{lost} requests were lost, not 1");
+        drop(file);
+        device.remove()?;
+    }
+    let settings = [("size", "16"), ("requeue", "3,100,0,-1"), ("irqmode", "0")];
+    let (device, disk) = powered(&loaded, "rftest-requeue", &settings)?;
+    let job = load(
+        &disk,
+        &["--rw=randrw", "--bs=4k", "--iodepth=16", "--size=4M"],
+    )?;
+    let total = job.read.total_ios + job.write.total_ios;
+    ensure!(total == 1024.0, "{total} of 1024 operations completed");
+    device.remove()?;
+    loaded.unload()
+}
+
+pub fn bad_blocks(modules: &Path) -> Result<()> {
+    let loaded = Loaded::new(modules)?;
+    let settings = [
+        ("size", "16"),
+        ("memory_backed", "1"),
+        ("blocksize", "512"),
+        ("badblocks", "+8-15"),
+    ];
+    let (device, disk) = powered(&loaded, "rftest-bad", &settings)?;
+    let file = open(&disk)?;
+    let failing = || -> Vec<u64> {
+        (0..24)
+            .filter(|sector| read(&file, sector * 512, 512).0.is_err())
+            .collect()
+    };
+    ensure!(
+        failing() == (8..16).collect::<Vec<u64>>(),
+        "{:?} fail",
+        failing()
+    );
+    device
+        .set("badblocks", "-10-11")
+        .context("badblocks under a powered disk")?;
+    ensure!(failing() == [8, 9, 12, 13, 14, 15], "{:?} fail", failing());
+    ensure!(
+        device.get("badblocks").as_deref() == Some("8 2\n12 4"),
+        "badblocks reads {:?}",
+        device.get("badblocks")
+    );
+    drop(file);
+    device.remove()?;
+    // Without anything that may sleep, only before the disk is there.
+    let (device, disk) = powered(&loaded, "rftest-bad", &[("size", "16")])?;
+    ensure!(
+        matches!(device.set("badblocks", "+1-1"), Err(error) if error.kind() == io::ErrorKind::ResourceBusy),
+        "badblocks of a disk that does not sleep can be changed"
+    );
+    ensure!(
+        read(&open(&disk)?, 512, 512).0.is_ok(),
+        "and it has an effect"
+    );
+    device.remove()?;
+    loaded.unload()
+}
