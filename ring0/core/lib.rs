@@ -13,6 +13,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod block;
+pub mod global;
 pub mod memory;
 mod shim;
 mod versions;

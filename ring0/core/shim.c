@@ -3,6 +3,7 @@
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -50,6 +51,18 @@ void rf_disk_detach(void *disk)
 	down_write(&rf_hooks);
 	((struct gendisk *)disk)->private_data = NULL;
 	up_write(&rf_hooks);
+}
+
+static DEFINE_MUTEX(rf_globals);
+
+void rf_globals_lock(void)
+{
+	mutex_lock(&rf_globals);
+}
+
+void rf_globals_unlock(void)
+{
+	mutex_unlock(&rf_globals);
 }
 
 void rf_module_get(void)

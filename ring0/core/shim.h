@@ -28,6 +28,10 @@ void *rf_disk_alloc(void *set, void *limits, void *hooks);
  */
 void rf_disk_detach(void *disk);
 
+/* The mutex of this module's global values. */
+void rf_globals_lock(void);
+void rf_globals_unlock(void);
+
 /* Pins this module; rf_module_put takes that back. */
 void rf_module_get(void);
 void rf_module_put(void);

@@ -61,6 +61,8 @@ pub(crate) type ReportZones =
 shim! {
     fn rf_disk_alloc(set: *mut c_void, limits: *mut c_void, hooks: *mut c_void) -> *mut c_void;
     fn rf_disk_detach(disk: *mut c_void) -> ();
+    fn rf_globals_lock() -> ();
+    fn rf_globals_unlock() -> ();
     fn rf_module_get() -> ();
     fn rf_module_put() -> ();
     fn rf_copy(

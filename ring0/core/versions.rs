@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What differs between the kernels that this builds for.
+//! What differs between the kernels that this builds for. `ring0/Kbuild` says
+//! which one it is.
 
-/// The type of the node that `init_request` is told.
+use kernel::bindings::hrtimer_restart;
+
+/// What a timer's callback answers to be left alone.
 #[cfg(not(rf_kernel_7_2))]
-pub(crate) type RequestNode = kernel::ffi::c_int;
+pub(crate) const NO_RESTART: hrtimer_restart = hrtimer_restart::HRTIMER_NORESTART;
+/// What it answers to be called again.
+#[cfg(not(rf_kernel_7_2))]
+pub(crate) const RESTART: hrtimer_restart = hrtimer_restart::HRTIMER_RESTART;
 
-/// As above, of 7.2.
+/// As above: a number in 7.2.
 #[cfg(rf_kernel_7_2)]
-pub(crate) type RequestNode = kernel::ffi::c_uint;
+pub(crate) const NO_RESTART: hrtimer_restart = kernel::bindings::hrtimer_restart_HRTIMER_NORESTART;
+/// As above.
+#[cfg(rf_kernel_7_2)]
+pub(crate) const RESTART: hrtimer_restart = kernel::bindings::hrtimer_restart_HRTIMER_RESTART;

@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 use kernel::bindings;
 
 use crate::shim;
+use crate::versions::NO_RESTART;
 
 /// The private data of a request (`blk_mq_rq_to_pdu`). Made by
 /// [`init`](Command::init) once, and there as long as its tag set.
@@ -163,5 +164,5 @@ unsafe extern "C" fn expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer
             bindings::blk_mq_end_request(rq, (*command).status);
         }
     }
-    bindings::hrtimer_restart::HRTIMER_NORESTART
+    NO_RESTART
 }

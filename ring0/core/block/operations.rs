@@ -15,7 +15,6 @@ use super::poll_queue::PollQueue;
 use super::shared::Shared;
 use super::Request;
 use crate::shim;
-use crate::versions::RequestNode;
 
 /// `struct blk_mq_ops` for the driver `D`.
 ///
@@ -278,7 +277,7 @@ impl<D: Driver> Operations<D> {
         _set: *mut bindings::blk_mq_tag_set,
         rq: *mut bindings::request,
         _hctx: c_uint,
-        _node: RequestNode,
+        _node: c_int,
     ) -> c_int {
         // SAFETY: The set was made with room for a command.
         unsafe { Command::init(rq) };

@@ -14,6 +14,7 @@ use kernel::types::Opaque;
 use kit::block::{Driver, Zone, ZoneCondition, ZoneKind};
 
 use crate::shim;
+use crate::versions::{NO_RESTART, RESTART};
 
 /// The driver and its medium. A queue's `queuedata` and a gendisk's
 /// `private_data` point here.
@@ -112,7 +113,7 @@ impl<D: Driver> Shared<D> {
         };
         shared.driver.tick();
         let Some(interval) = shared.interval() else {
-            return bindings::hrtimer_restart::HRTIMER_NORESTART;
+            return NO_RESTART;
         };
         // SAFETY: By the type invariant the queue is live; a timer may be
         // forwarded in its callback.
@@ -120,7 +121,7 @@ impl<D: Driver> Shared<D> {
             bindings::blk_mq_start_stopped_hw_queues(shared.queue.load(Ordering::Acquire), true);
             bindings::hrtimer_forward(timer, bindings::ktime_get(), interval);
         }
-        bindings::hrtimer_restart::HRTIMER_RESTART
+        RESTART
     }
 
     /// `report_zones`: zones `sector / zone size ..`, at most `count`.

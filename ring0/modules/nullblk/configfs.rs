@@ -3,6 +3,8 @@
 //! `/sys/kernel/config/rf_nullblk/`: a directory makes a device, its files
 //! are the device's settings. `docs/nullblk.md` has the table.
 
+use core::mem::size_of;
+
 use kernel::configfs::{AttributeOperations, Group, GroupOperations, Subsystem};
 use kernel::configfs_attrs;
 use kernel::fmt::Write as _;
@@ -10,17 +12,23 @@ use kernel::new_mutex;
 use kernel::page::PAGE_SIZE;
 use kernel::prelude::*;
 use kernel::str::{CString, Formatter};
-use kernel::sync::{Arc, Mutex};
+use kernel::sync::Mutex;
 use kit::block::ZoneCondition;
 use nullblk::{Attribute, Settings};
 
-use crate::device::{Power, SharedTags};
+use crate::device::Power;
+// `configfs_attrs!` takes the module from the crate's root: in kernel 7.3 as
+// `crate::LocalModule`, in 7.2 as `THIS_MODULE`, which has to be in scope.
+#[allow(unused_imports)]
+use crate::*;
 
 /// The subsystem's own directory, which holds the devices.
 #[pin_data]
-pub(crate) struct Devices {
-    shared_tags: Arc<SharedTags>,
-}
+pub(crate) struct Devices {}
+
+// Kernel 7.2 looks for a subsystem's data in the wrong place
+// (`get_group_data`), which is none the worse only while there is none.
+const _: () = assert!(size_of::<Devices>() == 0);
 
 /// Initialises the subsystem.
 pub(crate) fn subsystem() -> impl PinInit<Subsystem<Devices>, Error> {
@@ -32,13 +40,7 @@ pub(crate) fn subsystem() -> impl PinInit<Subsystem<Devices>, Error> {
             features: 0,
         ],
     };
-    Subsystem::new(
-        c"rf_nullblk",
-        item_type,
-        try_pin_init!(Devices {
-            shared_tags: SharedTags::new()?,
-        }),
-    )
+    Subsystem::new(c"rf_nullblk", item_type, try_pin_init!(Devices {}))
 }
 
 /// `features`: the files of a device, as C null_blk lists its own.
@@ -63,14 +65,12 @@ impl GroupOperations for Devices {
 
     fn make_group(&self, name: &CStr) -> Result<impl PinInit<Group<Device>, Error>> {
         let settings = Settings::default();
-        let shared_tags = self.shared_tags.clone();
         let power = Power::off(&settings)?;
         Ok(Group::new(
             name.try_into()?,
             device_files(),
             try_pin_init!(Device {
                 name: name.try_into()?,
-                shared_tags,
                 state <- new_mutex!(State { settings, power }),
             }),
         ))
@@ -82,7 +82,6 @@ impl GroupOperations for Devices {
 pub(crate) struct Device {
     /// The directory's name, which becomes the disk's, as with C null_blk.
     name: CString,
-    shared_tags: Arc<SharedTags>,
     #[pin]
     state: Mutex<State>,
 }
@@ -126,9 +125,7 @@ impl AttributeOperations<0> for Device {
         let mut state = this.state.lock();
         let state = &mut *state;
         if on {
-            state
-                .power
-                .turn_on(&this.name, &mut state.settings, &this.shared_tags)
+            state.power.turn_on(&this.name, &mut state.settings)
         } else {
             state.power.turn_off();
             Ok(())

@@ -2,12 +2,12 @@
 
 //! A device with its disk, or without.
 
-use kernel::new_mutex;
 use kernel::prelude::*;
-use kernel::sync::{Arc, Mutex};
+use kernel::sync::Arc;
 use kit::block::{Queues, ZoneCondition};
 use nullblk::{Attribute, Medium, NullBlock, Settings};
 use ring0::block::{Disk, Flags, TagSet};
+use ring0::global::Global;
 use ring0::memory::Memory;
 
 type Driver = NullBlock<Memory>;
@@ -37,19 +37,14 @@ impl Power {
 
     /// Makes the disk, if there is none. Settings are then those that the
     /// disk has, as far as they depend on each other.
-    pub(crate) fn turn_on(
-        &mut self,
-        name: &CStr,
-        settings: &mut Settings,
-        shared_tags: &SharedTags,
-    ) -> Result {
+    pub(crate) fn turn_on(&mut self, name: &CStr, settings: &mut Settings) -> Result {
         let Power::Off(_) = self else { return Ok(()) };
         let checked = settings.checked().map_err(|_| EINVAL)?;
         let Power::Off(mut medium) = core::mem::replace(self, Power::Changing) else {
             return Ok(());
         };
         let prepared = medium.prepare(&checked).map_err(|_| ENOMEM);
-        let made = match prepared.and_then(|()| tag_set(&checked, shared_tags)) {
+        let made = match prepared.and_then(|()| tag_set(&checked)) {
             Ok(tag_set) => {
                 let driver = NullBlock::new(checked, &medium);
                 let (capacity, limits) = (driver.capacity(), driver.limits());
@@ -119,11 +114,7 @@ impl Power {
 
 /// The tags of the devices that share them (`shared_tags`): made for the
 /// first such device, and there until the module goes.
-#[pin_data]
-pub(crate) struct SharedTags {
-    #[pin]
-    made: Mutex<Option<Made>>,
-}
+static SHARED_TAGS: Global<Made> = Global::none();
 
 struct Made {
     tag_set: Arc<TagSet<Driver>>,
@@ -131,20 +122,14 @@ struct Made {
     flags: Flags,
 }
 
-impl SharedTags {
-    pub(crate) fn new() -> Result<Arc<SharedTags>> {
-        Arc::pin_init(
-            pin_init!(SharedTags {
-                made <- new_mutex!(None),
-            }),
-            GFP_KERNEL,
-        )
-    }
+/// Lets the shared tags go, when there are no devices any more.
+pub(crate) fn forget_shared_tags() {
+    drop(SHARED_TAGS.with(Option::take));
 }
 
 /// The tags of a device; `EINVAL` if it is to share those of devices that
 /// have other queues than its own.
-fn tag_set(settings: &Settings, shared: &SharedTags) -> Result<Arc<TagSet<Driver>>> {
+fn tag_set(settings: &Settings) -> Result<Arc<TagSet<Driver>>> {
     let queues = settings.queues();
     let mut flags = Flags::NONE;
     for (wanted, flag) in [
@@ -163,18 +148,19 @@ fn tag_set(settings: &Settings, shared: &SharedTags) -> Result<Arc<TagSet<Driver
     if !settings.on(Attribute::SharedTags) {
         return make();
     }
-    let mut made = shared.made.lock();
-    if let Some(made) = made.as_ref() {
-        if (made.queues, made.flags) != (queues, flags) {
-            return Err(EINVAL);
+    SHARED_TAGS.with(|shared| {
+        if let Some(made) = shared {
+            if (made.queues, made.flags) != (queues, flags) {
+                return Err(EINVAL);
+            }
+            return Ok(made.tag_set.clone());
         }
-        return Ok(made.tag_set.clone());
-    }
-    let tag_set = make()?;
-    *made = Some(Made {
-        tag_set: tag_set.clone(),
-        queues,
-        flags,
-    });
-    Ok(tag_set)
+        let tag_set = make()?;
+        *shared = Some(Made {
+            tag_set: tag_set.clone(),
+            queues,
+            flags,
+        });
+        Ok(tag_set)
+    })
 }

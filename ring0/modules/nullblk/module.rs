@@ -23,12 +23,23 @@ module! {
 struct NullBlkModule {
     #[pin]
     subsystem: kernel::configfs::Subsystem<configfs::Devices>,
+    // Dropped after the subsystem, so when no device is left.
+    _shared_tags: SharedTags,
+}
+
+struct SharedTags;
+
+impl Drop for SharedTags {
+    fn drop(&mut self) {
+        device::forget_shared_tags();
+    }
 }
 
 impl kernel::InPlaceModule for NullBlkModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             subsystem <- configfs::subsystem(),
+            _shared_tags: SharedTags,
         })
     }
 }

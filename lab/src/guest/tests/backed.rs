@@ -1,8 +1,7 @@
 //! Devices that keep data.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::Command;
 
@@ -219,38 +218,18 @@ pub fn full(modules: &Path) -> Result<()> {
             ("irqmode", irqmode),
         ];
         let (device, disk) = powered(&loaded, "rftest-full", &settings)?;
-        let file = open(&disk)?;
-        let chunk = vec![1; 1 << 20];
-        let mut written = 0;
-        let error = loop {
-            // Each chunk is flushed, so that its error comes here.
-            let outcome = file
-                .write_all_at(&chunk, written)
-                .and_then(|()| file.sync_all());
-            match outcome {
-                Ok(()) => written += chunk.len() as u64,
-                Err(error) => break error,
-            }
-            ensure!(written < 64 << 20, "the limit stops nothing");
-        };
-        ensure!(
-            error.kind() == ErrorKind::StorageFull,
-            "beyond the limit: {error}"
-        );
-        ensure!(written <= 2 << 20, "{written} bytes went into 2 MiB");
-        // fio sees the error too, and comes to an end.
-        let again = load(
-            &disk,
-            &["--rw=write", "--bs=64k", "--iodepth=8", "--size=16M"],
-        );
-        match again {
+        let write = |size| load(&disk, &["--rw=write", "--bs=64k", "--iodepth=8", size]);
+        write("--size=1M").context("below the limit")?;
+        // An error, and not a hang: fio comes to an end.
+        match write("--size=16M") {
             Ok(_) => bail!("fio met no error beyond the limit"),
             Err(error) => ensure!(
                 format!("{error:#}").contains("No space"),
                 "fio met another error: {error:#}"
             ),
         }
-        drop(file);
+        // What is there can be written again.
+        write("--size=1M").context("at the limit")?;
         device.remove()?;
     }
     loaded.unload()

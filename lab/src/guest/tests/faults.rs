@@ -60,7 +60,7 @@ pub fn late(modules: &Path) -> Result<()> {
             "--iodepth=1",
             "--number_ios=1",
             "--size=16M",
-            "--continue_on_error=none",
+            "--continue_on_error=io",
         ],
     );
     let took = start.elapsed();

@@ -50,6 +50,10 @@ pub fn shared_tags(modules: &Path) -> Result<()> {
         disk.queue("scheduler")
     );
     let options = [
+        "--ioengine=io_uring",
+        "--direct=1",
+        "--thread=1",
+        "--group_reporting=1",
         "--rw=randrw",
         "--bs=4k",
         "--iodepth=32",

@@ -9,6 +9,7 @@ mod kernel_log;
 mod limits;
 mod removal;
 mod settings;
+mod under_load;
 mod whole_bench;
 mod zoned;
 
@@ -29,7 +30,7 @@ const MODULE: &str = "rf_nullblk";
 type Test = (&'static str, fn(&Path) -> Result<()>);
 
 /// In the order in which they run: the log is judged after all of them.
-const TESTS: [Test; 20] = [
+const TESTS: [Test; 21] = [
     ("every_setting_of_c_is_there", settings::names),
     (
         "bad_values_are_invalid_and_change_nothing",
@@ -56,6 +57,9 @@ const TESTS: [Test; 20] = [
     ("bandwidth_is_limited", limits::bandwidth),
     ("disks_share_tags", limits::shared_tags),
     ("an_open_disk_keeps_its_module", removal::open_disk),
+    ("a_disk_under_load_can_go", |modules| {
+        under_load::reload(modules, 12)
+    }),
     ("a_hundred_cycles_leave_memory_as_it_was", cycles::memory),
     ("a_whole_bench_runs_on_this_kernel", whole_bench::here),
     ("the_kernel_log_is_clean", kernel_log::clean),
