@@ -15,6 +15,11 @@ use kernel::sync::Mutex;
 use nullblk::{Attribute, NullBlock, Settings};
 use ring0::block::{Disk, Flags, TagSet};
 
+// `configfs_attrs!` takes the module from the crate's root: kernel 7.3 by the
+// path `crate::LocalModule`, kernel 7.2 by the bare name `THIS_MODULE`.
+#[allow(unused_imports)]
+use crate::*;
+
 /// The subsystem's own directory, which holds the devices.
 #[pin_data]
 pub(crate) struct Devices {}
