@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `/sys/kernel/config/rf_nullblk/`: a directory makes a device, its files
+//! `/sys/kernel/config/rf_nullblk/` (named after the module): a directory makes a device, its files
 //! are the device's settings. `docs/nullblk.md` has the table.
 
 use kernel::configfs::{AttributeOperations, Group, GroupOperations, Subsystem};
@@ -24,6 +24,10 @@ use crate::*;
 #[pin_data]
 pub(crate) struct Devices {}
 
+// Kernel 7.2 takes a subsystem's data from where a group would have them, so
+// there must be none.
+const _: () = assert!(core::mem::size_of::<Devices>() == 0);
+
 /// Initialises the subsystem.
 pub(crate) fn subsystem() -> impl PinInit<Subsystem<Devices>, Error> {
     let item_type = configfs_attrs! {
@@ -34,7 +38,7 @@ pub(crate) fn subsystem() -> impl PinInit<Subsystem<Devices>, Error> {
             features: 0,
         ],
     };
-    Subsystem::new(c"rf_nullblk", item_type, try_pin_init!(Devices {}))
+    Subsystem::new(kernel::c_str!(env!("RF_NAME")), item_type, try_pin_init!(Devices {}))
 }
 
 /// `features`: the settings that this module knows, as C null_blk lists its
