@@ -113,10 +113,14 @@ fn clock_seed() -> u64 {
 
 /// The subjects of a ring that were asked for, in the order of reports.
 fn chosen_subjects(ring: u8, asked: &[String]) -> Result<Vec<String>> {
-    let known = drivers::subjects(ring);
+    let known = drivers::known_subjects(ring);
+    let default = drivers::subjects(ring);
     let chosen: Vec<String> = known
         .iter()
-        .filter(|name| asked.is_empty() || asked.iter().any(|one| one == *name))
+        .filter(|name| match asked {
+            [] => default.contains(name),
+            _ => asked.iter().any(|one| one == *name),
+        })
         .map(|name| name.to_string())
         .collect();
     if chosen.is_empty() {
@@ -133,7 +137,7 @@ fn check_subjects(asked: &[String], rings: &[u8]) -> Result<()> {
     for name in asked {
         let known: BTreeSet<&str> = rings
             .iter()
-            .flat_map(|ring| drivers::subjects(*ring).iter().copied())
+            .flat_map(|ring| drivers::known_subjects(*ring))
             .collect();
         if !known.contains(name.as_str()) {
             return Err(Usage::error(format!(
@@ -204,7 +208,7 @@ fn check(plan: &Plan) -> Result<()> {
         }
     }
     for ring in plan.rings() {
-        let known = drivers::subjects(ring);
+        let known = drivers::known_subjects(ring);
         let subjects = plan.subjects.get(&ring).map_or(&[][..], Vec::as_slice);
         if subjects.is_empty() {
             bail!("it has cases of ring {ring}, but no subjects for it");
@@ -335,6 +339,17 @@ mod tests {
     fn subjects_keep_the_order_of_reports() {
         let plan = parse("--subject c,rust").expect("subjects");
         assert_eq!(plan.subjects[&3], ["rust", "c"]);
+    }
+
+    #[test]
+    fn further_subjects_are_measured_only_where_they_are_asked_for() {
+        let subjects = |line| parse(line).expect(line).subjects[&0].clone();
+        assert_eq!(subjects("--ring 0"), ["rust", "c", "upstream"]);
+        assert_eq!(
+            subjects("--ring 0 --subject c-clang,rust"),
+            ["rust", "c-clang"]
+        );
+        assert!(parse("--subject c-clang").is_err(), "ring 3 has none");
     }
 
     #[test]

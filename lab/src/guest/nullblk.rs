@@ -23,26 +23,80 @@ struct Subject {
     group: &'static str,
     /// The module's file if it is not one of the kernel's own.
     file: Option<&'static str>,
+    /// Its parameters when it is loaded.
+    parameters: &'static str,
+    /// Which of the build's facts names its compiler; the kernel's own if none.
+    compiler: Option<&'static str>,
+    overflow_checks: Checks,
 }
 
-const SUBJECTS: [Subject; 3] = [
+/// Whether integer overflow is checked for.
+enum Checks {
+    /// As the kernel's configuration says for Rust.
+    Configured,
+    /// Off, whatever that says.
+    Off,
+    /// It is C.
+    None,
+}
+
+/// C null_blk would make a device of its own accord.
+const NO_DEVICES: &str = "nr_devices=0";
+
+const SUBJECTS: [Subject; 6] = [
     Subject {
         name: "rust",
         module: "rf_nullblk",
         group: "rf_nullblk",
         file: Some("rf_nullblk.ko"),
+        parameters: "",
+        compiler: Some("rustc"),
+        overflow_checks: Checks::Configured,
     },
     Subject {
         name: "c",
         module: "null_blk",
         group: "nullb",
         file: None,
+        parameters: NO_DEVICES,
+        compiler: None,
+        overflow_checks: Checks::None,
     },
     Subject {
         name: "upstream",
         module: "rnull_mod",
         group: "rnull",
         file: Some("rnull_mod.ko"),
+        parameters: "",
+        compiler: Some("rustc"),
+        overflow_checks: Checks::Configured,
+    },
+    Subject {
+        name: "rust-nochecks",
+        module: "rf_nullblk_nochecks",
+        group: "rf_nullblk_nochecks",
+        file: Some("rf_nullblk_nochecks.ko"),
+        parameters: "",
+        compiler: Some("rustc"),
+        overflow_checks: Checks::Off,
+    },
+    Subject {
+        name: "c-oot",
+        module: "null_blk_oot",
+        group: "null_blk_oot",
+        file: Some("null_blk_oot.ko"),
+        parameters: NO_DEVICES,
+        compiler: Some("cc"),
+        overflow_checks: Checks::None,
+    },
+    Subject {
+        name: "c-clang",
+        module: "null_blk_clang",
+        group: "null_blk_clang",
+        file: Some("null_blk_clang.ko"),
+        parameters: NO_DEVICES,
+        compiler: Some("clang"),
+        overflow_checks: Checks::None,
     },
 ];
 
@@ -140,13 +194,17 @@ impl NullblkBench {
                 .map_or("unknown", String::as_str)
                 .to_string()
         };
-        let (compiler, overflow_checks) = match subject.file {
+        let compiler = match subject.compiler {
+            Some(fact) => known(fact),
             None => {
                 let version = fs::read_to_string("/proc/version").unwrap_or_default();
-                let compiler = environment::kernel_compiler(&version).to_string();
-                (compiler, "-".to_string())
+                environment::kernel_compiler(&version).to_string()
             }
-            Some(_) => (known("rustc"), known("overflow_checks")),
+        };
+        let overflow_checks = match subject.overflow_checks {
+            Checks::Configured => known("overflow_checks"),
+            Checks::Off => "off".to_string(),
+            Checks::None => "-".to_string(),
         };
         values.insert("compiler".into(), compiler);
         values.insert("overflow_checks".into(), overflow_checks);
@@ -176,16 +234,17 @@ impl Workbench for NullblkBench {
             return Ok(());
         }
         match subject.file {
-            None => module::probe(subject.module, &["nr_devices=0"])?,
+            None => module::probe(subject.module, &[subject.parameters])?,
             Some(file) => {
                 let path = self.modules.join(file);
-                // Ours and C must be there; a third one only says less.
-                if name == "upstream" && !path.is_file() {
+                // Ours and C must be there; without another one the run only
+                // says less.
+                if name != "rust" && !path.is_file() {
                     let why = format!("{} is not there", path.display());
                     self.absent.insert(name.to_string(), why);
                     return Ok(());
                 }
-                module::insert(&path, "")?;
+                module::insert(&path, subject.parameters)?;
             }
         }
         self.ours.push(subject.module);

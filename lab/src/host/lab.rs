@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, Context, Result};
 
 use super::accelerator;
+use super::attribution;
 use super::boot;
 use super::cache::Cache;
 use super::kernel::Kernel;
@@ -87,6 +88,10 @@ impl Lab {
         steps.run(&fixed.upstream, |log| modules::upstream(cache, kernel, log))?;
         let ours = modules::ours_step(cache, &sources, &fixed.tree);
         steps.run(&ours, |log| modules::ours(cache, kernel, &sources, log))?;
+        let attribution = attribution::step(cache, &sources, &fixed.tree);
+        steps.run(&attribution, |log| {
+            attribution::make(cache, kernel, &sources, log)
+        })?;
         steps.run(&fixed.boot, |log| boot::make(cache, log))?;
         steps.run(&fixed.accelerator, |log| {
             log.line(&accelerator::probe(cache)?);
@@ -104,9 +109,6 @@ impl Lab {
         let cache = &*self.cache;
         let fixed = self.fixed();
         let sources = Sources::read(&self.options.source);
-        let ours = sources
-            .as_ref()
-            .map(|sources| modules::ours_step(cache, sources, &fixed.tree));
         let mut all: Vec<StepStatus> = [
             &fixed.root,
             &fixed.packages,
@@ -117,13 +119,17 @@ impl Lab {
         .into_iter()
         .map(|step| self.step_status(step))
         .collect();
-        all.push(match ours {
-            Ok(step) => self.step_status(&step),
-            Err(error) => StepStatus {
+        match sources {
+            Ok(sources) => {
+                let ours = modules::ours_step(cache, &sources, &fixed.tree);
+                let attribution = attribution::step(cache, &sources, &fixed.tree);
+                all.extend([&ours, &attribution].map(|step| self.step_status(step)));
+            }
+            Err(error) => all.push(StepStatus {
                 name: "modules".into(),
                 state: format!("missing: {error}"),
-            },
-        });
+            }),
+        }
         all.push(self.step_status(&fixed.boot));
         all.push(self.step_status(&fixed.accelerator));
         let agent = cache.lab().join("bin/ringfence");

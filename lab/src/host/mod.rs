@@ -1,6 +1,7 @@
 //! Makes the lab and boots it. Runs on the host, as root.
 
 pub mod accelerator;
+mod attribution;
 pub mod boot;
 pub mod cache;
 pub mod config;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use anyhow::{bail, Context, Result};
 
+use super::attribution;
 use super::cache::Cache;
 use super::kernel::{self, Kernel, TREE};
 use super::root;
@@ -55,11 +57,26 @@ pub fn upstream(cache: &Cache, kernel: &Kernel, log: &mut Log<'_>) -> Result<()>
     Ok(())
 }
 
+/// A `make` of our modules from that copy of the checkout into that folder,
+/// both in the root.
+pub fn make(cache: &Cache, kernel: &Kernel, release: &str, source: &str, out: &str) -> Command {
+    let mut command = root::command(cache, "make");
+    command
+        .args(["-C", &format!("{source}/ring0"), "modules"])
+        .arg(format!("KDIR={TREE}"))
+        .arg(format!("OUT={out}"))
+        .arg(format!(
+            "KMAKE={}",
+            kernel.make_variables(release).join(" ")
+        ));
+    command
+}
+
 /// The step that builds our modules.
 pub fn ours_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
     Step {
         name: "modules",
-        stamp: Stamp::of(&["modules 1", before.stamp.as_str(), sources.stamp().as_str()]),
+        stamp: Stamp::of(&["modules 2", before.stamp.as_str(), sources.stamp().as_str()]),
         product: cache.lab().join("modules/rf_nullblk.ko"),
     }
 }
@@ -69,17 +86,7 @@ pub fn ours(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>
     let release = kernel::release(cache)?;
     sources.stage(cache)?;
     fs::create_dir_all(cache.lab().join("modules")).context("/lab/modules cannot be made")?;
-    log.run(
-        root::command(cache, "make")
-            .args(["-C", "/lab/src/ring0"])
-            .arg(format!("KDIR={TREE}"))
-            .arg(format!("OUT={MODULES}"))
-            .arg(format!(
-                "KMAKE={}",
-                kernel.make_variables(&release).join(" ")
-            ))
-            .arg("modules"),
-    )?;
+    log.run(&mut make(cache, kernel, &release, "/lab/src", MODULES))?;
     let module = cache.lab().join("modules/rf_nullblk.ko");
     if !module.is_file() {
         bail!("ring0/Makefile ended well but left no {}", module.display());
@@ -106,26 +113,14 @@ pub fn strict_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
 pub fn strict(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>) -> Result<()> {
     sources.stage(cache)?;
     let release = kernel::release(cache)?;
-    let make = |source: &str| {
-        let mut command = root::command(cache, "make");
-        command
-            .args([
-                "-C",
-                &format!("{source}/ring0"),
-                "CLIPPY=1",
-                "OUT=/lab/strict",
-            ])
-            .arg(format!("KDIR={TREE}"))
-            .arg(format!(
-                "KMAKE={}",
-                kernel.make_variables(&release).join(" ")
-            ))
-            .arg("modules");
+    let strictly = |source: &str| {
+        let mut command = make(cache, kernel, &release, source, "/lab/strict");
+        command.arg("CLIPPY=1");
         command
     };
     // kbuild runs clippy only where it would run rustc.
     root::remove(&cache.lab().join("strict"))?;
-    log.run(&mut make("/lab/src"))?;
+    log.run(&mut strictly("/lab/src"))?;
 
     let breached = cache.lab().join("breached");
     root::remove(&breached)?;
@@ -138,7 +133,7 @@ pub fn strict(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'
         format!("{text}\nfn breach() {{ unsafe {{ core::hint::unreachable_unchecked() }} }}\n"),
     )
     .with_context(|| format!("{shown} cannot be written"))?;
-    let output = make("/lab/breached")
+    let output = strictly("/lab/breached")
         .output()
         .context("make cannot be started in the root")?;
     root::remove(&breached)?;
@@ -161,6 +156,7 @@ fn build_facts(cache: &Cache, release: &str) -> Result<BTreeMap<&'static str, St
     };
     let llvm = config.text("CONFIG_RUSTC_LLVM_VERSION").unwrap_or("");
     let rustc = root::output(cache, "rustc", &["--version"])?;
+    let clang = root::output(cache, &attribution::clang(cache, &config)?, &["--version"])?;
     Ok(BTreeMap::from([
         ("kernel", release.to_string()),
         (
@@ -173,6 +169,10 @@ fn build_facts(cache: &Cache, release: &str) -> Result<BTreeMap<&'static str, St
                 .text("CONFIG_CC_VERSION_TEXT")
                 .unwrap_or("unknown")
                 .to_string(),
+        ),
+        (
+            "clang",
+            clang.lines().next().unwrap_or_default().to_string(),
         ),
         (
             "overflow_checks",

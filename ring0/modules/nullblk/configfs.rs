@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `/sys/kernel/config/rf_nullblk/`: a directory makes a device, its files
-//! are the device's settings. `docs/nullblk.md` has the table.
+//! `/sys/kernel/config/rf_nullblk/` (named after the module): a directory makes
+//! a device, its files are the device's settings. `docs/nullblk.md` has the
+//! table.
 
 use core::mem::size_of;
 
@@ -40,7 +41,11 @@ pub(crate) fn subsystem() -> impl PinInit<Subsystem<Devices>, Error> {
             features: 0,
         ],
     };
-    Subsystem::new(c"rf_nullblk", item_type, try_pin_init!(Devices {}))
+    Subsystem::new(
+        kernel::c_str!(env!("RF_NAME")),
+        item_type,
+        try_pin_init!(Devices {}),
+    )
 }
 
 /// `features`: the files of a device, as C null_blk lists its own.
