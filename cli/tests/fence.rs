@@ -12,16 +12,15 @@ fn root() -> PathBuf {
 }
 
 /// Compiles a crate to metadata; what rustc complained about, or `None`.
-fn compile(crate_root: &Path, out: &Path, name: &str) -> Option<String> {
+/// As tests, it has the files that are there for them only.
+fn compile(crate_root: &Path, out: &Path, name: &str, tests: bool) -> Option<String> {
     let output = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
-        .args([
-            "--edition",
-            "2021",
-            "--crate-type",
-            "rlib",
-            "--emit",
-            "metadata",
-        ])
+        .args(["--edition", "2021", "--emit", "metadata"])
+        .args(if tests {
+            &["--test"][..]
+        } else {
+            &["--crate-type", "rlib"]
+        })
         .args([
             "--crate-name",
             name,
@@ -67,14 +66,14 @@ fn refuses_unsafe_in_every_file(source: &Path, name: &str, work: &Path) {
     let crate_dir = work.join(name);
     let files = copy(source, &crate_dir);
     let crate_root = crate_dir.join("lib.rs");
-    if let Some(complaint) = compile(&crate_root, work, name) {
+    if let Some(complaint) = compile(&crate_root, work, name, false) {
         panic!("{name} does not compile as it is: {complaint}");
     }
     assert!(!files.is_empty());
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, format!("{text}{BREACH}")).unwrap();
-        let complaint = compile(&crate_root, work, name)
+        let complaint = compile(&crate_root, work, name, true)
             .unwrap_or_else(|| panic!("{} takes unsafe code", file.display()));
         assert!(
             complaint.contains("usage of an `unsafe` block"),
@@ -115,9 +114,9 @@ fn unsafe_does_not_build_under_a_modules_attributes() {
             .collect();
         let file = work.path().join("attributes.rs");
         fs::write(&file, &attributes).unwrap();
-        assert_eq!(compile(&file, work.path(), "attributes"), None);
+        assert_eq!(compile(&file, work.path(), "attributes", false), None);
         fs::write(&file, format!("{attributes}{BREACH}")).unwrap();
-        let complaint = compile(&file, work.path(), "attributes")
+        let complaint = compile(&file, work.path(), "attributes", false)
             .unwrap_or_else(|| panic!("{} takes unsafe code", crate_root.display()));
         assert!(
             complaint.contains("usage of an `unsafe` block"),

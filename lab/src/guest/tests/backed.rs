@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{bail, ensure, Context, Result};
 
 use super::super::device::Disk;
+use super::cycles::{meminfo, per_cpu_pages};
 use super::{load, powered, Loaded};
 
 /// A way to complete, and what it needs.
@@ -166,10 +167,11 @@ pub fn discard(modules: &Path) -> Result<()> {
     let (device, disk) = powered(&loaded, "rftest-discard", &settings)?;
     let free = || -> Result<i64> {
         fs::write("/proc/sys/vm/drop_caches", "3").context("drop_caches")?;
-        let text = fs::read_to_string("/proc/meminfo").context("meminfo")?;
-        let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number.context("no MemFree")?.parse()?)
+        let read = |path: &str| fs::read_to_string(path).context(path.to_string());
+        let free = meminfo(&read("/proc/meminfo")?).get("MemFree").copied();
+        // Freed pages stay on per-CPU lists for a while.
+        let listed = 4 * per_cpu_pages(&read("/proc/zoneinfo")?);
+        Ok(free.context("no MemFree")? + listed)
     };
     let before = free()?;
     let mut file = open(&disk)?;

@@ -148,7 +148,7 @@ fn lost(taken: &[Memory], cycles: u64) -> Option<String> {
     Some(format!("slab cache {name} grew by {by} objects"))
 }
 
-fn meminfo(text: &str) -> BTreeMap<String, i64> {
+pub(super) fn meminfo(text: &str) -> BTreeMap<String, i64> {
     text.lines()
         .filter_map(|line| {
             let (name, rest) = line.split_once(':')?;
@@ -159,7 +159,7 @@ fn meminfo(text: &str) -> BTreeMap<String, i64> {
 }
 
 /// Pages on the free lists of all CPUs: `count` of each `pagesets`.
-fn per_cpu_pages(zoneinfo: &str) -> i64 {
+pub(super) fn per_cpu_pages(zoneinfo: &str) -> i64 {
     zoneinfo
         .lines()
         .filter_map(|line| line.trim().strip_prefix("count:"))
