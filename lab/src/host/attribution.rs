@@ -22,7 +22,7 @@ pub fn step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
     Step {
         name: "attribution",
         stamp: Stamp::of(&[
-            "attribution 1",
+            "attribution 2",
             NAME_HEADER,
             before.stamp.as_str(),
             sources.stamp().as_str(),
@@ -143,6 +143,9 @@ fn clang_variables(clang: &str, config: &Config) -> Vec<String> {
         // clang's -mfentry has no -mrecord-mcount: objtool does that.
         "CONFIG_FTRACE_MCOUNT_USE_CC=".into(),
         "CONFIG_FTRACE_MCOUNT_USE_OBJTOOL=y".into(),
+        // The kernel was built without: it turns the calls into no-ops itself
+        // and gives up on tracing where it finds none.
+        "CONFIG_HAVE_OBJTOOL_NOP_MCOUNT=".into(),
         // The per-CPU address space is declared twice over in headers.
         "KCFLAGS=-Wno-duplicate-decl-specifier".into(),
     ];
