@@ -10,7 +10,7 @@ use anyhow::{bail, Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
-use crate::sample::{Attributes, LeftOut, Sample};
+use crate::sample::{Attributes, LeftOut, Profile, Sample};
 
 /// What `manifest.json` holds: everything about a run that is neither plan
 /// nor sample.
@@ -57,6 +57,8 @@ pub struct Recording {
     pub manifest: Manifest,
     /// The samples, in the order in which they were taken.
     pub samples: Vec<Sample>,
+    /// Where instructions were spent; empty if nobody counted.
+    pub profiles: Vec<Profile>,
     /// What could not be read, a line each.
     pub complaints: Vec<String>,
 }
@@ -64,6 +66,7 @@ pub struct Recording {
 const PLAN: &str = "plan.json";
 const MANIFEST: &str = "manifest.json";
 const SAMPLES: &str = "samples.jsonl";
+const PROFILES: &str = "profiles.jsonl";
 
 impl RunFolder {
     /// Makes the folder and writes the plan. The folder must be new or empty.
@@ -168,14 +171,36 @@ impl Recording {
             }
             Err(error) => complaints.push(format!("{SAMPLES} cannot be read: {error}")),
         }
+        let profiles = profiles(&path.join(PROFILES), &plan, &mut complaints);
         Ok(Recording {
             path: path.to_path_buf(),
             plan,
             manifest,
             samples,
+            profiles,
             complaints,
         })
     }
+}
+
+/// The profiles of this plan in `path`. Only a run that counts has the file.
+fn profiles(path: &Path, plan: &Plan, complaints: &mut Vec<String>) -> Vec<Profile> {
+    let Ok(text) = fs::read(path) else {
+        return Vec::new();
+    };
+    let lines = text.split(|byte| *byte == b'\n').enumerate();
+    let mut profiles = Vec::new();
+    for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
+        match serde_json::from_slice::<Profile>(line) {
+            Ok(profile) if plan.case(&profile.key).is_some() => profiles.push(profile),
+            Ok(_) => complaints.push(format!(
+                "{PROFILES} line {}: not a profile of this plan",
+                number + 1
+            )),
+            Err(_) => complaints.push(format!("{PROFILES} line {}: does not parse", number + 1)),
+        }
+    }
+    profiles
 }
 
 /// Writes a file so that a reader sees the old content or the new, never half.

@@ -60,6 +60,34 @@ pub struct LeftOut {
     pub why: String,
 }
 
+/// Where the instructions of an operation were spent: a line of
+/// `profiles.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Which case.
+    #[serde(flatten)]
+    pub key: CaseKey,
+    /// Which subject.
+    pub subject: String,
+    /// Boot, from 0.
+    pub boot: u32,
+    /// Block within the boot, from 0.
+    pub block: u32,
+    /// The functions that were seen.
+    pub functions: Vec<FunctionCount>,
+}
+
+/// What one function took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionCount {
+    /// `user`, `kernel` or `module`.
+    pub space: String,
+    /// Its name.
+    pub symbol: String,
+    /// Instructions an operation.
+    pub instructions: f64,
+}
+
 /// A message from the agent of a boot, one JSON line each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]

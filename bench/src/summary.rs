@@ -15,6 +15,8 @@ use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
 use crate::statistics::verdict::{Better, Direction, Verdict};
 
+pub use cases::block_cost;
+
 /// The subject of ring 3 that does nothing: its cost is the load loop's own.
 pub const EMPTY: &str = "empty";
 

@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use ringfence_bench::case::Case;
 use ringfence_bench::folder::{Recording, RunFolder};
 use ringfence_bench::report::{self, terminal};
+use ringfence_bench::sample::{FunctionCount, Profile};
 use ringfence_bench::statistics::verdict::Verdict;
 use ringfence_bench::summary::{summarise, Summary};
 use synthetic::{grid, leave_out, set, Shape};
@@ -83,6 +85,63 @@ fn mixed() -> Recording {
     };
     recording.manifest.host.insert(0, map(&host));
     recording.manifest.guest.insert(0, map(&guest));
+    recording
+}
+
+/// The same with instructions counted, and functions in two cases.
+fn counted() -> Recording {
+    let mut recording = mixed();
+    let cases: Vec<_> = recording.plan.cases[..2].iter().map(Case::key).collect();
+    for key in &cases {
+        for (subject, module) in [("rust", 122.0), ("c", 170.0)] {
+            for block in 0..2 {
+                let module = match subject {
+                    "rust" => module + f64::from(block) * 4.0 - 2.0,
+                    _ => module,
+                };
+                let extra = [("user", 500.0), ("kernel", 4300.0), ("module", module)];
+                let mut sample = recording.samples[0].clone();
+                sample.key = key.clone();
+                sample.subject = subject.into();
+                sample.block = block;
+                sample.metric = "instructions".into();
+                sample.value = 4800.0 + module;
+                sample.extra = extra.map(|(name, value)| (name.to_string(), value)).into();
+                recording.samples.push(sample);
+            }
+        }
+    }
+    let key = cases[0].clone();
+    for boot in 0..6 {
+        for (subject, symbol, module) in [
+            ("rust", "nullblk::queue", 122.0),
+            ("c", "null_queue_rq", 170.0),
+        ] {
+            let function = |space: &str, symbol: &str, instructions: f64| FunctionCount {
+                space: space.into(),
+                symbol: symbol.into(),
+                instructions,
+            };
+            let mut functions = vec![
+                function("module", symbol, module),
+                function("kernel", "blk_mq_start_request", 90.0),
+            ];
+            for at in 0..40 {
+                let count = if at < 38 { 40.0 - f64::from(at) } else { 0.75 };
+                functions.push(function("kernel", &format!("kernel_{at}"), count));
+            }
+            if subject == "rust" {
+                functions.remove(2);
+            }
+            recording.profiles.push(Profile {
+                key: key.clone(),
+                subject: subject.into(),
+                boot,
+                block: 0,
+                functions,
+            });
+        }
+    }
     recording
 }
 
@@ -217,7 +276,7 @@ fn text_from_a_run_folder_is_escaped() {
     report::write(&recording, &path).unwrap();
     let html = fs::read_to_string(path.join("report.html")).unwrap();
     assert!(html.contains("&lt;script&gt;"));
-    assert!(!html.contains("<script"), "no script, ours or theirs");
+    assert_eq!(html.matches("<script").count(), 1, "ours alone");
     for plot in fs::read_dir(path.join("plots")).unwrap() {
         let plot = plot.unwrap().path();
         let svg = fs::read_to_string(&plot).unwrap();
@@ -234,10 +293,123 @@ fn the_page_needs_nothing_else() {
     for outside in ["http:", "https:", "src=", "<link", "@import", "url("] {
         assert!(!without_namespace.contains(outside), "{outside}");
     }
-    let svgs = html.matches("<svg").count();
-    assert_eq!(svgs, 6, "three plots in two layouts");
-    assert_eq!(html.matches("<svg role=\"img\" aria-label=").count(), svgs);
-    assert_eq!(html.matches("</title>").count(), svgs + 1);
+    assert!(html.contains("content=\"default-src 'none'; "));
+}
+
+#[test]
+fn every_drawing_has_a_name_and_every_figure_its_table() {
+    let path = folder("named");
+    report::write(&counted(), &path).unwrap();
+    let html = fs::read_to_string(path.join("report.html")).unwrap();
+    let mut ids = std::collections::BTreeSet::new();
+    for part in html.split(" id=\"").skip(1) {
+        let id = part.split('"').next().unwrap();
+        assert!(ids.insert(id), "{id} twice");
+    }
+    let drawings: Vec<&str> = html.split("<svg").skip(1).collect();
+    assert_eq!(drawings.len(), 3 * 2 + 16 * 2, "of sections, of cases");
+    for drawing in drawings {
+        let head = &drawing[..drawing.find('>').unwrap()];
+        assert!(head.contains("role=\"img\""), "{head}");
+        let names = head.split("aria-labelledby=\"").nth(1).unwrap();
+        for id in names.split('"').next().unwrap().split(' ') {
+            assert!(ids.contains(id), "{head}: no {id}");
+        }
+    }
+    for figure in html.split("<figure>").skip(1) {
+        let figure = &figure[..figure.find("</figure>").unwrap()];
+        assert!(figure.matches("<tr>").count() > 1, "{figure}");
+    }
+    for table in html.split("<table").skip(1) {
+        let table = &table[..table.find("</table>").unwrap()];
+        assert!(table.contains("<caption>"), "{table}");
+        assert!(!table.contains("<th>"), "a head without a scope");
+    }
+}
+
+#[test]
+fn instructions_are_split_by_space_and_by_function() {
+    let path = recorded("counted", &counted());
+    let mut lines = String::new();
+    for profile in &counted().profiles {
+        lines.push_str(&serde_json::to_string(profile).unwrap());
+        lines.push('\n');
+    }
+    fs::write(path.join("profiles.jsonl"), lines + "half a li").unwrap();
+    let recording = Recording::read(&path).unwrap();
+    assert_eq!(recording.profiles, counted().profiles);
+    assert_eq!(
+        recording.complaints,
+        ["profiles.jsonl line 13: does not parse"]
+    );
+    report::write(&recording, &path).unwrap();
+    let html = fs::read_to_string(path.join("report.html")).unwrap();
+    let start = html.find("where instructions are spent</h2>").unwrap();
+    let text = words_of(&html[start..]);
+    // Two blocks of 4,920 and 4,924 with 120 and 124 in the module.
+    assert!(text.contains("Rust 4922.0 500.0 4300.0 122.0"), "{text}");
+    assert!(text.contains("C 4970.0 500.0 4300.0 170.0"), "{text}");
+    // Side by side: what both execute, and what one alone does.
+    assert!(
+        text.contains("blk_mq_start_request kernel 90.0 90.0 - 0.0"),
+        "{text}"
+    );
+    assert!(
+        text.contains("null_queue_rq module - 170.0 - −170.0"),
+        "{text}"
+    );
+    assert!(
+        text.contains("nullblk::queue module 122.0 - - +122.0"),
+        "{text}"
+    );
+    assert!(text.contains("3 others kernel 4.5 4.5 - 0.0"), "{text}");
+    assert!(
+        text.contains("all kernel, module 990.5 1078.5 - −88.0"),
+        "{text}"
+    );
+    let without = folder("not-counted");
+    report::write(&mixed(), &without).unwrap();
+    let html = fs::read_to_string(without.join("report.html")).unwrap();
+    assert!(!html.contains("where instructions are spent"));
+}
+
+#[test]
+fn samples_are_shown_in_the_order_taken() {
+    let path = folder("taken");
+    let recording = mixed();
+    report::write(&recording, &path).unwrap();
+    let html = fs::read_to_string(path.join("report.html")).unwrap();
+    let start = html.find("<caption>samples of ").unwrap();
+    let end = start + html[start..].find("</table>").unwrap();
+    let rows: Vec<String> = html[start..end]
+        .split("<tr>")
+        .skip(2)
+        .map(words_of)
+        .collect();
+    let key = recording.plan.cases[0].key();
+    let own: Vec<_> = recording.samples.iter().filter(|s| s.key == key).collect();
+    assert_eq!(rows.len(), 24);
+    for (row, block) in rows.iter().zip(own.chunks(3)) {
+        let name = |subject: &str| match subject {
+            "rust" => "Rust".to_string(),
+            "c" => "C".to_string(),
+            other => other.to_string(),
+        };
+        let order: Vec<String> = block.iter().map(|sample| name(&sample.subject)).collect();
+        let start = format!("{} {} {} ", block[0].boot, block[0].block, order.join(", "));
+        assert!(row.starts_with(&start), "{row} does not start with {start}");
+    }
+}
+
+/// What is read of a piece of the page, in words apart by single spaces.
+fn words_of(html: &str) -> String {
+    let mut text = String::new();
+    for part in html.split('<').skip(1) {
+        text.push(' ');
+        text.push_str(part.split_once('>').map_or("", |(_, text)| text));
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
 }
 
 #[test]
@@ -345,5 +517,8 @@ fn a_large_run_is_drawn_quickly() {
     let path = folder("large");
     let start = Instant::now();
     report::write(&recording, &path).unwrap();
+    let size = path.join("report.html").metadata().unwrap().len();
+    println!("report.html: {size} bytes, all in {:?}", start.elapsed());
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert!(size < 5_000_000, "{size} bytes");
 }

@@ -1,9 +1,11 @@
 //! Draws what a run says: `summary.json`, `summary.md`, `report.html` and
 //! `plots/*.svg`, from the samples, as often as wanted.
 
+mod density;
 pub mod html;
 pub mod markdown;
 pub mod plot;
+mod taken;
 pub mod terminal;
 mod words;
 
@@ -37,7 +39,7 @@ pub fn write(recording: &Recording, folder: &Path) -> Result<Summary> {
     )?;
     write_whole(
         &folder.join("report.html"),
-        html::page(&summary)?.as_bytes(),
+        html::page(&summary, recording)?.as_bytes(),
     )?;
     Ok(summary)
 }

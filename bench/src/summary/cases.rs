@@ -128,18 +128,23 @@ pub fn summarise(recording: &Recording, table: &Table) -> Vec<CaseSummary> {
 /// would otherwise decide its boot. With a closed loop of `jobs` threads that is
 /// `jobs / iops`, whatever the depth.
 fn cost(series: &Series, empty: &Series, jobs: u32) -> Series {
-    let time = |iops: f64| (iops > 0.0).then(|| 1e9 * f64::from(jobs) / iops);
     let mut boots: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for (place, iops) in series {
-        let base = empty.get(place).copied().and_then(time);
-        if let (Some(base), Some(time)) = (base, time(*iops)) {
-            boots.entry(place.0).or_default().push(time - base);
+        let empty = empty.get(place).copied();
+        if let Some(cost) = empty.and_then(|empty| block_cost(*iops, empty, jobs)) {
+            boots.entry(place.0).or_default().push(cost);
         }
     }
     boots
         .into_iter()
         .map(|(boot, costs)| ((boot, 0), median(costs)))
         .collect()
+}
+
+/// The cost in one block, from the rates of a subject and of an empty one.
+pub fn block_cost(iops: f64, empty: f64, jobs: u32) -> Option<f64> {
+    let time = |iops: f64| (iops > 0.0).then(|| 1e9 * f64::from(jobs) / iops);
+    Some(time(iops)? - time(empty)?)
 }
 
 /// The middle of some values, of which there is at least one; of two middle

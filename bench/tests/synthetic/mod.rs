@@ -140,6 +140,7 @@ impl Shape {
             plan,
             manifest,
             samples,
+            profiles: Vec::new(),
             complaints: Vec::new(),
         }
     }

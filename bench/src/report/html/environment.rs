@@ -10,7 +10,7 @@ use crate::summary::Summary;
 /// Host, guest and command lines.
 pub fn write(html: &mut String, summary: &Summary) {
     let run = &summary.run;
-    html.push_str("<section>\n<h2>Environment</h2>\n");
+    html.push_str("<section id=\"environment\">\n<h2>Environment</h2>\n");
     if !run.command.is_empty() {
         let _ = writeln!(html, "<pre>{}</pre>", escape(&words::command(&run.command)));
     }

@@ -90,8 +90,8 @@ fn groups<'a>(section: &Section<'a>) -> Vec<Group<'a>> {
 fn rows(html: &mut String, section: &Section<'_>, groups: &[Group<'_>], label: &str) {
     let _ = write!(
         html,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">\n<table>\n\
-         <thead><tr><th scope=\"col\">Attribute</th>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">\n\
+         <table><caption>{label}</caption>\n<thead><tr><th scope=\"col\">Attribute</th>\
          <th scope=\"col\">Class</th>"
     );
     for subject in &section.subjects {

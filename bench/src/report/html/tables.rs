@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
+use super::{anchor, find};
 use crate::report::plot::escape;
 use crate::report::{words, Section};
 use crate::statistics::verdict::Verdict;
 use crate::summary::{CaseSummary, Comparison, DRIVER_COST};
 
 /// The cases with their verdicts, and a table for each further subject.
-pub fn cases(html: &mut String, section: &Section<'_>) {
+pub fn cases(html: &mut String, section: &Section<'_>, number: usize) {
     let (first, second) = section.pair();
     let values = match section.metric {
         DRIVER_COST => "means of boots",
@@ -19,7 +20,7 @@ pub fn cases(html: &mut String, section: &Section<'_>) {
         "<p class=\"note\">Headline and verdict take boots as replicates; ± and the classical \
          view take {values}.</p>"
     );
-    table(html, section, second, |case| Some(&case.main));
+    table(html, section, number, second, |case| Some(&case.main));
     for other in section.others() {
         let _ = writeln!(
             html,
@@ -27,13 +28,14 @@ pub fn cases(html: &mut String, section: &Section<'_>) {
             escape(words::subject(first)),
             escape(words::subject(other))
         );
-        table(html, section, other, |case| case.against.get(other));
+        table(html, section, number, other, |case| case.against.get(other));
     }
 }
 
 fn table<'a>(
     html: &mut String,
     section: &'a Section<'a>,
+    number: usize,
     other: &str,
     pick: impl Fn(&'a CaseSummary) -> Option<&'a Comparison>,
 ) {
@@ -41,13 +43,17 @@ fn table<'a>(
     let (first_name, other_name) = (words::subject(first), words::subject(other));
     let _ = writeln!(
         html,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">\n<table>\n\
-         <thead><tr><th scope=\"col\">Case</th><th scope=\"col\">Verdict</th>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">\n\
+         <table class=\"sort cases\"><caption>{label}</caption>\n<thead><tr><th scope=\"col\">Case</th><th scope=\"col\">Verdict</th>\
          <th scope=\"col\" class=\"num\">Headline, 95%</th>\
          <th scope=\"col\" class=\"num\">{other}</th>\
          <th scope=\"col\" class=\"num\">{first}</th>\
          <th scope=\"col\" class=\"num\">Classical, 95%</th></tr></thead>\n<tbody>",
-        label = escape(&format!("Cases, {first_name} against {other_name}")),
+        label = escape(&format!(
+            "{first_name} against {other_name}: {}, {}",
+            words::metric_and_unit(section.metric, section.unit),
+            words::place(section)
+        )),
         other = escape(other_name),
         first = escape(first_name),
     );
@@ -56,8 +62,15 @@ fn table<'a>(
         Some(headline.boots)
     });
     let boots = counts.max().unwrap_or(0);
-    for case in &section.cases {
+    for (index, case) in section.cases.iter().enumerate() {
         if let Some(comparison) = pick(case) {
+            let attributes = format!("data-find=\"{}\"", find(section, case, comparison.verdict));
+            let name = format!(
+                "<a href=\"#{}\">{}</a>",
+                anchor(number, index),
+                escape(&case.key.case)
+            );
+            let _ = write!(html, "<tr {attributes}><th scope=\"row\">{name}</th>");
             row(html, case, comparison, (first, other), boots);
         }
     }
@@ -88,10 +101,12 @@ fn row(
         None => "-".into(),
         Some(headline) => format!(
             "{}<span class=\"small\">{}{}</span>",
-            minus(&words::percent(headline.mean)),
-            headline.ci95.map_or("no interval".into(), |ci95| minus(
-                &words::percent_interval(&ci95)
-            )),
+            super::minus(&words::percent(headline.mean)),
+            headline
+                .ci95
+                .map_or("no interval".into(), |ci95| super::minus(
+                    &words::percent_interval(&ci95)
+                )),
             match headline.boots == boots {
                 true => String::new(),
                 false => format!(", {} of {boots} boots", headline.boots),
@@ -103,10 +118,12 @@ fn row(
         None => "-".into(),
         Some(relative) => format!(
             "{}<span class=\"small\">{}</span>",
-            minus(&words::percent(relative.mean)),
-            relative.ci95.map_or("no interval".into(), |ci95| minus(
-                &words::percent_interval(&ci95)
-            ))
+            super::minus(&words::percent(relative.mean)),
+            relative
+                .ci95
+                .map_or("no interval".into(), |ci95| super::minus(
+                    &words::percent_interval(&ci95)
+                ))
         ),
     };
     let word = words::verdict(comparison.verdict);
@@ -120,32 +137,25 @@ fn row(
     if let Some(reason) = &comparison.reason {
         let _ = write!(verdict, "<span class=\"why\">{}</span>", escape(reason));
     }
+    let change = comparison.shown().map(|headline| headline.mean);
+    let number = |subject: &str| case.subjects.get(subject).map(|subject| subject.mean);
+    let relative = comparison.relative.filter(|_| comparable);
     let _ = writeln!(
         html,
-        "<tr><th scope=\"row\">{}</th><td>{verdict}</td><td class=\"num\">{headline}</td>\
-         <td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"num\">{classical}</td></tr>",
-        escape(&case.key.case),
-        minus(&mean(other)),
-        minus(&mean(first)),
+        "<td>{verdict}</td><td class=\"num\"{}>{headline}</td><td class=\"num\"{}>{}</td>\
+         <td class=\"num\"{}>{}</td><td class=\"num\"{}>{classical}</td></tr>",
+        sorted_by(change),
+        sorted_by(number(other)),
+        super::minus(&mean(other)),
+        sorted_by(number(first)),
+        super::minus(&mean(first)),
+        sorted_by(relative.map(|relative| relative.mean)),
     );
 }
 
-/// Hyphens before numbers as minus signs.
-fn minus(text: &str) -> String {
-    let mut signed = String::with_capacity(text.len());
-    let mut before = ' ';
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let number = letters.peek().is_some_and(char::is_ascii_digit);
-        let start = " [>±".contains(before);
-        signed.push(if letter == '-' && number && start {
-            '−'
-        } else {
-            letter
-        });
-        before = letter;
-    }
-    signed
+/// What a cell is sorted by.
+fn sorted_by(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| format!(" data-v=\"{value}\""))
 }
 
 /// What cases go without, and why.

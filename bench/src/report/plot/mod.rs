@@ -2,8 +2,11 @@
 
 mod absolute;
 mod canvas;
+pub mod order;
 pub mod palette;
 mod relative;
+pub mod ridges;
+pub mod sheet;
 
 use anyhow::Result;
 
@@ -24,32 +27,41 @@ pub enum Layout {
 pub struct Plot {
     /// Name of its file, without the ending.
     pub name: String,
-    /// What it shows, in a sentence: the text for those who do not see it.
+    /// What it shows, in a few words.
     pub title: String,
+    /// What is to be seen on it, for those who do not see it.
+    pub content: String,
     svg: String,
 }
 
 impl Plot {
     /// A file of its own, with its dark colours.
     pub fn standalone(&self) -> String {
-        self.with_head("", &format!("<style>{}</style>\n", palette::dark_rules()))
+        self.with_head(
+            &self.name,
+            "",
+            &format!("<style>{}</style>\n", palette::dark_rules()),
+        )
     }
 
     /// A part of a page whose styles hold [`palette::dark_rules`].
     pub fn inline(&self, class: &str) -> String {
-        self.with_head(&format!(" class=\"plot {class}\""), "")
+        let id = format!("{}-{class}", self.name);
+        self.with_head(&id, &format!(" class=\"plot {class}\""), "")
     }
 
-    /// The drawing with a role, a title and `more` after its first tag.
-    fn with_head(&self, attributes: &str, more: &str) -> String {
+    /// The drawing with a role, a name and `more` after its first tag.
+    fn with_head(&self, id: &str, attributes: &str, more: &str) -> String {
         let title = escape(&self.title);
         let start = self.svg.find("<svg").map_or(0, |at| at + 4);
         let end = self.svg[start..]
             .find('>')
             .map_or(start, |at| start + at + 1);
         format!(
-            "<svg role=\"img\" aria-label=\"{title}\"{attributes}{}\n<title>{title}</title>\n{more}{}",
+            "<svg role=\"img\" aria-labelledby=\"{id}-t {id}-d\"{attributes}{}\n\
+             <title id=\"{id}-t\">{title}</title>\n<desc id=\"{id}-d\">{}</desc>\n{more}{}",
             &self.svg[start..end],
+            escape(&self.content),
             self.svg[end..].trim_start()
         )
     }
@@ -99,6 +111,7 @@ fn relative<'a>(
     Ok(Plot {
         name: format!("{}-relative", stem(section)),
         svg: relative::draw(&title, &rows, run.margin, better, layout)?,
+        content: words::verdict_sentence(section, run, other, pick),
         title,
     })
 }
@@ -110,9 +123,15 @@ pub fn absolute(section: &Section<'_>, layout: Layout) -> Result<Plot> {
         words::capitalised(&words::metric_and_unit(section.metric, section.unit)),
         words::place(section)
     );
+    let names: Vec<&str> = section.subjects.iter().map(|s| words::subject(s)).collect();
     Ok(Plot {
         name: format!("{}-absolute", stem(section)),
         svg: absolute::draw(&title, section, layout)?,
+        content: format!(
+            "A bar for the mean of each of {} in each of {} cases.",
+            names.join(", "),
+            section.cases.len()
+        ),
         title,
     })
 }

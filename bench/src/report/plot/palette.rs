@@ -65,6 +65,20 @@ pub fn subject(place: usize) -> Colour {
     SUBJECTS[place % SUBJECTS.len()]
 }
 
+/// Rules that give the subjects' colours to a page as `--s0`, `--s1`, ...
+pub fn subject_variables() -> String {
+    let list = |pick: fn(&Colour) -> u32| -> String {
+        let each = SUBJECTS.iter().enumerate();
+        each.map(|(place, colour)| format!("--s{place}:#{:06X};", pick(colour)))
+            .collect()
+    };
+    format!(
+        ":root{{{}}}\n@media (prefers-color-scheme:dark){{:root{{{}}}}}\n",
+        list(|colour| colour.light),
+        list(|colour| colour.dark)
+    )
+}
+
 /// A style sheet that turns every plot dark where the reader wants that.
 pub fn dark_rules() -> String {
     let own = [
