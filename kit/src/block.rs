@@ -189,6 +189,22 @@ pub enum Next<R> {
     Busy(Busy<R>),
 }
 
+/// What is to become of a request after [`Driver::serve`]. The ring does it
+/// once it has let the lock go, since the end of one request may be the start
+/// of another.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It ends with this status: [`Driver::finish`] is next.
+    Done(Status),
+    /// [`Request::lose`].
+    Lost,
+    /// [`Request::requeue`].
+    Requeued,
+    /// It cannot be taken now, for lack of this.
+    Busy(Resource),
+}
+
 /// A block driver: passive, called by the ring.
 ///
 /// What never changes, or changes by atomic operations, is in the driver
@@ -207,7 +223,10 @@ pub trait Driver: Send + Sync + 'static {
 
     /// A request that [`queue`](Driver::queue) wanted to be served with the
     /// medium at hand.
-    fn serve<R: Request>(&self, medium: &mut Self::Medium, request: R) -> Result<(), Busy<R>>;
+    fn serve<R: Request>(&self, medium: &mut Self::Medium, request: &mut R) -> Served;
+
+    /// Gives back a request that was served.
+    fn finish<R: Request>(&self, request: R, status: Status);
 
     /// Requests were queued on a hardware queue, and no more follow for now
     /// (`commit_rqs`).

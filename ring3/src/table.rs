@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
 
-use kit::block::{Busy, Driver, Next};
+use kit::block::{Busy, Driver, Next, Request as _, Served};
 
 use crate::request::{RawRequest, Request};
 
@@ -46,12 +46,18 @@ unsafe extern "C" fn queue<D: Driver>(device: *mut c_void, request: *mut RawRequ
 }
 
 #[inline(never)]
-fn serve<D: Driver>(shared: &Shared<D>, request: Request) -> i32 {
-    let mut medium = shared.medium.lock().unwrap_or_else(PoisonError::into_inner);
-    match shared.driver.serve(&mut medium, request) {
-        Ok(()) => TAKEN,
-        Err(busy) => refuse(busy),
+fn serve<D: Driver>(shared: &Shared<D>, mut request: Request) -> i32 {
+    let served = {
+        let mut medium = shared.medium.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.driver.serve(&mut medium, &mut request)
+    };
+    match served {
+        Served::Done(status) => shared.driver.finish(request, status),
+        Served::Lost => request.lose(),
+        Served::Requeued => request.requeue(),
+        Served::Busy(lack) => return refuse(Busy { request, lack }),
     }
+    TAKEN
 }
 
 fn refuse(busy: Busy<Request>) -> i32 {

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use core::time::Duration;
 
 use kit::block::{
-    Busy, Data, Driver, Limits, Next, Operation, Queues, Request, Resource, Status, Zone,
+    Data, Driver, Limits, Next, Operation, Queues, Request, Resource, Served, Status, Zone,
     ZoneCondition, ZoneKind, ZonedLimits, SECTOR_SHIFT,
 };
 use kit::memory::{Memory, PAGE_SIZE};
@@ -130,19 +130,6 @@ impl<M: Memory> NullBlock<M> {
     fn bytes_per_tick(&self) -> i64 {
         let bytes = (self.settings.value(Attribute::Mbps) << 20) / 50;
         i64::try_from(bytes).unwrap_or(i64::MAX)
-    }
-
-    /// C: `nullb_complete_cmd`, and what `null_queue_rq` does for poll queues.
-    #[inline(always)]
-    fn finish<R: Request>(&self, request: R, status: Status) {
-        if request.polled() {
-            return request.complete_on_poll(status);
-        }
-        match self.mode {
-            CompletionMode::None => request.end(status),
-            CompletionMode::Soft => request.complete(status),
-            CompletionMode::Timer => request.complete_after(self.completion_nsec, status),
-        }
     }
 
     /// C: `null_handle_cmd`.
@@ -310,33 +297,40 @@ impl<M: Memory> Driver for NullBlock<M> {
         Next::Taken
     }
 
-    fn serve<R: Request>(&self, medium: &mut Medium<M>, mut request: R) -> Result<(), Busy<R>> {
+    fn serve<R: Request>(&self, medium: &mut Medium<M>, request: &mut R) -> Served {
         let lost = medium.timeout.fails();
         if medium.requeue.fails() {
             // Both ways of not taking it, in turns, as C.
             medium.requeues = medium.requeues.wrapping_add(1);
-            if medium.requeues % 2 == 1 {
-                let lack = Resource::Memory;
-                return Err(Busy { request, lack });
-            }
-            request.requeue();
-            return Ok(());
+            return match medium.requeues % 2 {
+                1 => Served::Busy(Resource::Memory),
+                _ => Served::Requeued,
+            };
         }
         if self.settings.on(Attribute::Mbps) {
             if self.budget.load(Ordering::Relaxed) <= 0 {
-                let lack = Resource::Tick;
-                return Err(Busy { request, lack });
+                return Served::Busy(Resource::Tick);
             }
             self.budget
                 .fetch_sub(i64::from(request.bytes()), Ordering::Relaxed);
         }
         if lost {
-            request.lose();
-            return Ok(());
+            return Served::Lost;
         }
-        let status = self.process(medium, &mut request);
-        self.finish(request, status);
-        Ok(())
+        Served::Done(self.process(medium, request))
+    }
+
+    /// C: `nullb_complete_cmd`, and what `null_queue_rq` does for poll queues.
+    #[inline(always)]
+    fn finish<R: Request>(&self, request: R, status: Status) {
+        if request.polled() {
+            return request.complete_on_poll(status);
+        }
+        match self.mode {
+            CompletionMode::None => request.end(status),
+            CompletionMode::Soft => request.complete(status),
+            CompletionMode::Timer => request.complete_after(self.completion_nsec, status),
+        }
     }
 
     fn zone(&self, medium: &mut Medium<M>, number: u32) -> Option<Zone> {

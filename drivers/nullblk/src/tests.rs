@@ -7,7 +7,7 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
-use kit::block::{Driver, Next, Operation, Resource, Status, ZoneCondition};
+use kit::block::{Driver, Next, Operation, Request, Resource, Served, Status, ZoneCondition};
 
 use crate::testing::{End, Fate, Probe, StdMemory};
 use crate::{Attribute, Medium, NullBlock, Settings};
@@ -48,15 +48,17 @@ impl Device {
             polled: flags.1,
             end: &end,
         };
-        let lack = match self.driver.queue(request) {
-            Next::Taken => None,
-            Next::Busy(busy) => Some(busy.lack),
-            Next::Serve(request) => self
-                .driver
-                .serve(&mut self.medium, request)
-                .err()
-                .map(|busy| busy.lack),
-        };
+        let mut lack = None;
+        match self.driver.queue(request) {
+            Next::Taken => {}
+            Next::Busy(busy) => lack = Some(busy.lack),
+            Next::Serve(mut request) => match self.driver.serve(&mut self.medium, &mut request) {
+                Served::Done(status) => self.driver.finish(request, status),
+                Served::Lost => request.lose(),
+                Served::Requeued => request.requeue(),
+                Served::Busy(resource) => lack = Some(resource),
+            },
+        }
         let end = end.into_inner();
         (end.fate, lack, end.data, end.position)
     }

@@ -8,7 +8,7 @@ use core::ptr;
 use kernel::bindings;
 use kernel::ffi::{c_int, c_uint, c_void};
 use kernel::prelude::*;
-use kit::block::{Busy, Driver, Next, Resource};
+use kit::block::{Busy, Driver, Next, Request as _, Resource, Served};
 
 use super::command::{self, Command};
 use super::poll_queue::PollQueue;
@@ -91,7 +91,7 @@ impl<D: Driver> Operations<D> {
 
     /// Serves a request with the medium at hand.
     #[inline(never)]
-    fn serve(shared: &Shared<D>, request: Request) -> bindings::blk_status_t {
+    fn serve(shared: &Shared<D>, mut request: Request) -> bindings::blk_status_t {
         // SAFETY: The hardware queue of a live request is live.
         let flags = unsafe { (*request.hardware_queue()).flags };
         if flags as u32 & bindings::BLK_MQ_F_BLOCKING == 0 {
@@ -99,15 +99,21 @@ impl<D: Driver> Operations<D> {
             drop(request);
             return shim::BLK_STS_OK;
         }
-        let mut medium = shared.medium.lock();
-        let Some(medium) = (*medium).as_mut() else {
-            drop(request);
-            return shim::BLK_STS_OK;
+        // The lock is not held when the request ends: that may start others.
+        let served = {
+            let mut medium = shared.medium.lock();
+            (*medium)
+                .as_mut()
+                .map(|medium| shared.driver.serve(medium, &mut request))
         };
-        match shared.driver.serve(medium, request) {
-            Ok(()) => shim::BLK_STS_OK,
-            Err(busy) => Self::refuse(busy),
+        match served {
+            Some(Served::Done(status)) => shared.driver.finish(request, status),
+            Some(Served::Lost) => request.lose(),
+            Some(Served::Requeued) => request.requeue(),
+            Some(Served::Busy(lack)) => return Self::refuse(Busy { request, lack }),
+            None => drop(request),
         }
+        shim::BLK_STS_OK
     }
 
     /// Gives a request back to blk-mq, which offers it again.
