@@ -38,7 +38,11 @@ pub(crate) fn subsystem() -> impl PinInit<Subsystem<Devices>, Error> {
             features: 0,
         ],
     };
-    Subsystem::new(kernel::c_str!(env!("RF_NAME")), item_type, try_pin_init!(Devices {}))
+    Subsystem::new(
+        kernel::c_str!(env!("RF_NAME")),
+        item_type,
+        try_pin_init!(Devices {}),
+    )
 }
 
 /// `features`: the settings that this module knows, as C null_blk lists its
