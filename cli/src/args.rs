@@ -134,7 +134,8 @@ pub struct BenchArguments {
         requires = "here"
     )]
     pub modules: Option<PathBuf>,
-    /// Subjects, comma separated (ring 3: rust,c,empty; ring 0: rust,c,upstream)
+    /// Subjects, comma separated (ring 3: rust,c,empty; ring 0: rust,c,upstream,
+    /// and only where they are named: rust-nochecks,c-oot,c-clang)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub subject: Vec<String>,
     /// Cases whose name matches

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * Included before each file of the kernel's C null_blk when that is built out
  * of tree: its configfs group is named after the module, so that it can be
