@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use ringfence_bench::case::{Case, Pattern, Workload};
 use ringfence_bench::folder::{Manifest, Recording};
 use ringfence_bench::plan::Plan;
-use ringfence_bench::sample::{Attributes, LeftOut, Sample};
+use ringfence_bench::sample::{Attributes, FunctionCount, LeftOut, Profile, Sample};
 
 /// How a synthetic run looks.
 pub struct Shape {
@@ -202,4 +202,117 @@ pub fn leave_out(
             why: why.into(),
         });
     }
+}
+
+/// Something of everything.
+pub fn mixed() -> Recording {
+    let mut recording = Shape {
+        subjects: vec!["rust", "c", "upstream"],
+        cases: grid("nullblk", 0, &[1, 32]),
+        boots: 6,
+        by_boot: 0.008,
+        by_block: 0.006,
+        mean: |case, subject| {
+            let base = [52_000.0, 49_000.0, 240_000.0, 225_000.0][case % 4] / (1 + case / 4) as f64;
+            match (case, subject) {
+                (0 | 5, "rust") => base * 1.031,
+                (2 | 9, "rust") => base * 0.95,
+                (_, "upstream") => base * 0.98,
+                _ => base,
+            }
+        },
+        ..Shape::default()
+    }
+    .recording();
+    leave_out(
+        &mut recording,
+        "upstream",
+        "it has one queue and depth 256 only",
+        |case| case.workload.depth == 32,
+    );
+    set(&mut recording, "upstream", "max_segments", "65535");
+    let key = recording.plan.cases[6].key();
+    for record in &mut recording.manifest.attributes {
+        if record.key == key && record.subject == "rust" {
+            record
+                .values
+                .insert("scheduler".into(), "mq-deadline".into());
+        }
+    }
+    let host = [
+        ("accelerator", "tcg (kvm: the probe boot did not reach the kernel within 20 s)"),
+        ("qemu", "QEMU emulator version 10.0.13"),
+        ("command", "qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu Haswell-v4 -smp 2 -m 2048 -nodefaults -no-reboot -display none -serial stdio -kernel vmlinuz -initrd initrd.cpio.gz -append console=ttyS0"),
+    ];
+    let guest = [
+        ("kernel", "7.3.4+deb13-amd64"),
+        ("fio", "fio-3.39"),
+        ("cpu", "Intel Core Processor (Haswell, no TSX)"),
+    ];
+    let map = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    };
+    recording.manifest.host.insert(0, map(&host));
+    recording.manifest.guest.insert(0, map(&guest));
+    recording
+}
+
+/// The same with instructions counted, and functions in two cases.
+pub fn counted() -> Recording {
+    let mut recording = mixed();
+    let cases: Vec<_> = recording.plan.cases[..2].iter().map(Case::key).collect();
+    for key in &cases {
+        for (subject, module) in [("rust", 122.0), ("c", 170.0)] {
+            for block in 0..2 {
+                let module = match subject {
+                    "rust" => module + f64::from(block) * 4.0 - 2.0,
+                    _ => module,
+                };
+                let extra = [("user", 500.0), ("kernel", 4300.0), ("module", module)];
+                let mut sample = recording.samples[0].clone();
+                sample.key = key.clone();
+                sample.subject = subject.into();
+                sample.block = block;
+                sample.metric = "instructions".into();
+                sample.value = 4800.0 + module;
+                sample.extra = extra.map(|(name, value)| (name.to_string(), value)).into();
+                recording.samples.push(sample);
+            }
+        }
+    }
+    let key = cases[0].clone();
+    for boot in 0..6 {
+        for (subject, symbol, module) in [
+            ("rust", "nullblk::queue", 122.0),
+            ("c", "null_queue_rq", 170.0),
+        ] {
+            let function = |space: &str, symbol: &str, instructions: f64| FunctionCount {
+                space: space.into(),
+                symbol: symbol.into(),
+                instructions,
+            };
+            let mut functions = vec![
+                function("module", symbol, module),
+                function("kernel", "blk_mq_start_request", 90.0),
+            ];
+            for at in 0..40 {
+                let count = if at < 38 { 40.0 - f64::from(at) } else { 0.75 };
+                functions.push(function("kernel", &format!("kernel_{at}"), count));
+            }
+            if subject == "rust" {
+                functions.remove(2);
+            }
+            recording.profiles.push(Profile {
+                key: key.clone(),
+                subject: subject.into(),
+                boot,
+                block: 0,
+                functions,
+            });
+        }
+    }
+    recording
 }
