@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -94,6 +94,29 @@ pub fn version() -> Option<String> {
 
 /// Runs fio to its end; what it printed.
 pub fn run(arguments: &[String], limit: Duration) -> Result<String> {
+    let ended = attempt(arguments, limit)?;
+    if !ended.status.success() {
+        bail!(
+            "ring 0: fio ended with {}: {}",
+            ended.status,
+            complaint(&ended.errors, &ended.output)
+        );
+    }
+    Ok(ended.output)
+}
+
+/// How fio ended, well or not.
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// What it printed.
+    pub output: String,
+    /// What it complained of.
+    pub errors: String,
+}
+
+/// Runs fio to its end, whichever that is.
+pub fn attempt(arguments: &[String], limit: Duration) -> Result<Ended> {
     let scratch = std::env::temp_dir().join(format!("ringfence-fio-{}", std::process::id()));
     let outcome = run_into(arguments, limit, &scratch);
     for end in ["out", "err"] {
@@ -103,7 +126,7 @@ pub fn run(arguments: &[String], limit: Duration) -> Result<String> {
 }
 
 /// Output goes to files: a pipe that nobody reads could stop fio.
-fn run_into(arguments: &[String], limit: Duration, scratch: &Path) -> Result<String> {
+fn run_into(arguments: &[String], limit: Duration, scratch: &Path) -> Result<Ended> {
     let file = |end: &str| {
         let path = scratch.with_extension(end);
         File::create(&path).with_context(|| format!("ring 0: {} cannot be written", path.display()))
@@ -136,14 +159,11 @@ fn run_into(arguments: &[String], limit: Duration, scratch: &Path) -> Result<Str
             .map(|text| String::from_utf8_lossy(&text).into_owned())
             .unwrap_or_default()
     };
-    let (output, errors) = (read("out"), read("err"));
-    if !status.success() {
-        bail!(
-            "ring 0: fio ended with {status}: {}",
-            complaint(&errors, &output)
-        );
-    }
-    Ok(output)
+    Ok(Ended {
+        status,
+        output: read("out"),
+        errors: read("err"),
+    })
 }
 
 /// fio's own words on what went wrong: the last line that is one.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure, Context, Result};
 
 use super::super::device::Disk;
-use super::{load, powered, Loaded};
+use super::super::fio;
+use super::{arguments, load, powered, Loaded, LIMIT};
 
 /// `O_DIRECT`.
 const DIRECT: i32 = 0o40000;
@@ -52,25 +53,19 @@ pub fn late(modules: &Path) -> Result<()> {
     let (device, disk) = powered(&loaded, "rftest-late", &settings)?;
     disk.set_queue("io_timeout", "1000").context("io_timeout")?;
     let start = Instant::now();
-    let outcome = load(
-        &disk,
-        &[
-            "--rw=randread",
-            "--bs=4k",
-            "--iodepth=1",
-            "--number_ios=1",
-            "--size=16M",
-            "--continue_on_error=io",
-        ],
-    );
+    let options = ["--rw=randread", "--bs=4k", "--iodepth=1", "--number_ios=1"];
+    let ended = fio::attempt(&arguments(&disk, &options), LIMIT)?;
     let took = start.elapsed();
-    match outcome {
-        Ok(_) => bail!("fio met no error"),
-        Err(error) => {
-            let text = format!("{error:#}");
-            ensure!(text.contains("met 1 I/O errors"), "not one error: {text}");
-        }
-    }
+    let said = format!("{}{}", ended.errors, ended.output);
+    let errors: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("io_u error"))
+        .collect();
+    ensure!(
+        errors.len() == 1 && errors[0].contains("timed out"),
+        "fio met {errors:?}, not one time limit"
+    );
+    ensure!(!ended.status.success(), "fio ended well with an error");
     ensure!(took < Duration::from_secs(8), "the error took {took:?}");
     // The timers of those that ended by their limit must not end others.
     let file = open(&disk)?;

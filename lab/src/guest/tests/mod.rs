@@ -138,6 +138,11 @@ fn powered(loaded: &Loaded, name: &str, settings: &[(&str, &str)]) -> Result<(De
 
 /// Runs fio on a disk, with these options beside the usual ones.
 fn load(disk: &Disk, options: &[&str]) -> Result<fio::Job> {
+    fio::parse(&fio::run(&arguments(disk, options), LIMIT)?)
+}
+
+/// fio's arguments for that.
+fn arguments(disk: &Disk, options: &[&str]) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--name=test",
         "--ioengine=io_uring",
@@ -151,7 +156,7 @@ fn load(disk: &Disk, options: &[&str]) -> Result<fio::Job> {
     .to_vec();
     arguments.push(format!("--filename={}", disk.node().display()));
     arguments.extend(options.iter().map(|option| option.to_string()));
-    fio::parse(&fio::run(&arguments, LIMIT)?)
+    arguments
 }
 
 /// fio and its start take seconds, not minutes, even under TCG.
