@@ -216,7 +216,13 @@ pub enum LabAction {
         command: Vec<String>,
     },
     /// Boot the VM and run the tests of the kernel modules
-    Test,
+    Test {
+        /// Only those with this in their name
+        name: Option<String>,
+        /// At full length: some take tens of minutes
+        #[arg(long)]
+        long: bool,
+    },
     /// Remove everything that `up` made
     Down,
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{bail, Context, Result};
-use ringfence_lab::{Lab, Options};
+use ringfence_lab::{Choice, Lab, Options};
 
 use crate::args::{LabAction, LabArguments};
 use crate::failure::{Interrupted, FAILED};
@@ -36,10 +36,14 @@ pub fn lab(arguments: &LabArguments) -> Result<ExitCode> {
             let code = lab.shell(command)?;
             return Ok(ExitCode::from(u8::try_from(code).unwrap_or(FAILED)));
         }
-        LabAction::Test => {
+        LabAction::Test { name, long } => {
+            let choice = Choice {
+                name: name.clone(),
+                long: *long,
+            };
             let failures = interruptible(|| {
                 lab.up(&LabProgress::new())?;
-                lab.test(&LabProgress::new())
+                lab.test(&choice, &LabProgress::new())
             })?;
             if failures > 0 {
                 bail!("lab test: {failures} failed; each is named above");

@@ -10,8 +10,9 @@ mod host;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ringfence_bench::agent::{Launcher, Workbench};
+use serde::{Deserialize, Serialize};
 
 pub use host::lab::Lab;
 pub use host::step::StepStatus;
@@ -48,8 +49,22 @@ pub fn workbench(modules: PathBuf) -> Result<Box<dyn Workbench>> {
     Ok(Box::new(guest::nullblk::NullblkBench::new(modules)?))
 }
 
+/// Which guest tests to run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Choice {
+    /// Those with this in their name; all if there is none.
+    pub name: Option<String>,
+    /// Whether to run at full length what is otherwise cut short.
+    pub long: bool,
+}
+
 /// The tests that run inside the guest; prints a line each, gives the number
-/// of failures.
+/// of failures. Reads the choice from the first line of standard input.
 pub fn guest_tests(modules: PathBuf) -> Result<usize> {
-    guest::tests::run(modules)
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .context("guest tests: nobody says which")?;
+    let choice = serde_json::from_str(&line).context("guest tests: the choice does not parse")?;
+    guest::tests::run(&modules, &choice)
 }

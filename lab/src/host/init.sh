@@ -34,7 +34,7 @@ agent | tests)
     if [ "$mode" = agent ]; then
         /lab/bin/ringfence agent --ring 0 --modules /lab/modules <&3 >&3
     else
-        /lab/bin/ringfence guest-tests --modules /lab/modules </dev/null >&3
+        /lab/bin/ringfence guest-tests --modules /lab/modules <&3 >&3
     fi
     status=$?
     ;;

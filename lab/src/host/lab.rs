@@ -19,7 +19,7 @@ use super::needs;
 use super::root;
 use super::sources::Sources;
 use super::step::{Step, StepStatus, Steps};
-use crate::{Options, Progress};
+use crate::{Choice, Options, Progress};
 
 /// No guest test takes longer than this under TCG.
 const TEST_SILENCE: Duration = Duration::from_secs(300);
@@ -194,7 +194,7 @@ impl Lab {
     /// Builds the modules under the strictest rules, boots the VM and runs the
     /// guest tests; the number of failures. Each guest test's line goes to
     /// standard output.
-    pub fn test(&self, progress: &dyn Progress) -> Result<usize> {
+    pub fn test(&self, choice: &Choice, progress: &dyn Progress) -> Result<usize> {
         self.usable()?;
         let _lock = self.cache.lock()?;
         let sources = Sources::read(&self.options.source)?;
@@ -208,6 +208,7 @@ impl Lab {
         })?;
         let mut vm = Vm::start(&self.machine(), Mode::Tests, "tests")?;
         vm.ready()?;
+        vm.send(&serde_json::to_string(choice)?)?;
         let mut failures = 0;
         while let Some(line) = vm.line(TEST_SILENCE)? {
             if line.starts_with("FAILED ") {

@@ -103,6 +103,13 @@ impl Vm {
         })
     }
 
+    /// Sends the guest a line.
+    pub fn send(&mut self, line: &str) -> Result<()> {
+        writeln!(self.input, "{line}")
+            .and_then(|()| self.input.flush())
+            .context("vm: QEMU takes no input")
+    }
+
     /// The next line; `None` once QEMU has ended. A guest that is silent for
     /// longer than `limit` is an error.
     pub fn line(&mut self, limit: Duration) -> Result<Option<String>> {

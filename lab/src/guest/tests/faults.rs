@@ -1,16 +1,17 @@
 //! Requests that are late, lost or come again, and blocks that are bad.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
 
 use super::super::device::Disk;
 use super::super::fio;
-use super::{arguments, load, powered, Loaded, LIMIT};
+use super::{arguments, load, powered, set_all, Loaded, LIMIT};
 
 /// `O_DIRECT`.
 const DIRECT: i32 = 0o40000;
@@ -43,14 +44,30 @@ fn timed_out(outcome: &io::Result<usize>) -> bool {
 /// A timer of 10 s against a time limit of 1 s.
 pub fn late(modules: &Path) -> Result<()> {
     let loaded = Loaded::new(modules)?;
-    // What is on when the disk comes up is read at once (partitions), so
-    // that one waits as well: all end at their limit.
-    let settings = [
-        ("size", "16"),
-        ("irqmode", "2"),
-        ("completion_nsec", "10000000000"),
-    ];
-    let (device, disk) = powered(&loaded, "rftest-late", &settings)?;
+    let device = loaded.device("rftest-late")?;
+    set_all(
+        &device,
+        &[
+            ("size", "16"),
+            ("irqmode", "2"),
+            ("completion_nsec", "10000000000"),
+        ],
+    )?;
+    // The kernel looks for partitions before the disk is up, and meets the
+    // limit at each read; so that it is through sooner, the limit is lowered
+    // as soon as that can be done.
+    let disk = thread::scope(|scope| {
+        scope.spawn(|| {
+            let limit = Path::new("/sys/block/rftest-late/queue/io_timeout");
+            for _ in 0..1000 {
+                if fs::write(limit, "100").is_ok() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        device.power_on()
+    })?;
     disk.set_queue("io_timeout", "1000").context("io_timeout")?;
     let start = Instant::now();
     let options = ["--rw=randread", "--bs=4k", "--iodepth=1", "--number_ios=1"];

@@ -14,10 +14,12 @@ mod whole_bench;
 mod zoned;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+
+use crate::Choice;
 
 use super::device::{mount_configfs, Device, Disk};
 use super::fio;
@@ -26,52 +28,92 @@ use super::module;
 /// Our module, and its configfs group.
 const MODULE: &str = "rf_nullblk";
 
-/// A claim, and what shows it.
-type Test = (&'static str, fn(&Path) -> Result<()>);
+/// A claim, and what shows it; told whether at full length.
+type Test = (&'static str, fn(&Path, bool) -> Result<()>);
 
 /// In the order in which they run: the log is judged after all of them.
 const TESTS: [Test; 21] = [
-    ("every_setting_of_c_is_there", settings::names),
-    (
-        "bad_values_are_invalid_and_change_nothing",
-        settings::bad_values,
-    ),
-    ("a_powered_device_refuses_every_change", settings::busy),
+    ("every_setting_of_c_is_there", |modules, _| {
+        settings::names(modules)
+    }),
+    ("bad_values_are_invalid_and_change_nothing", |modules, _| {
+        settings::bad_values(modules)
+    }),
+    ("a_powered_device_refuses_every_change", |modules, _| {
+        settings::busy(modules)
+    }),
     (
         "good_values_read_back_and_the_queue_follows",
-        settings::good_values,
+        |modules, _| settings::good_values(modules),
     ),
     (
         "io_completes_without_error_in_every_setting",
-        io::every_setting,
+        |modules, _| io::every_setting(modules),
     ),
-    ("only_soft_completion_uses_the_block_softirq", io::softirq),
-    ("data_survives_fio_in_every_mode", backed::verify),
-    ("data_survives_power_off_and_a_flush", backed::power_cycle),
-    ("discards_free_memory", backed::discard),
-    ("a_full_memory_limit_is_enospc", backed::full),
-    ("zones_pass_fio", zoned::verify),
-    ("a_late_request_ends_once", faults::late),
-    ("injected_faults_end_as_they_should", faults::injected),
-    ("bad_blocks_fail_and_no_others", faults::bad_blocks),
-    ("bandwidth_is_limited", limits::bandwidth),
-    ("disks_share_tags", limits::shared_tags),
-    ("an_open_disk_keeps_its_module", removal::open_disk),
-    ("a_disk_under_load_can_go", |modules| {
-        under_load::reload(modules, 12)
+    (
+        "only_soft_completion_uses_the_block_softirq",
+        |modules, _| io::softirq(modules),
+    ),
+    ("data_survives_fio_in_every_mode", |modules, _| {
+        backed::verify(modules)
     }),
-    ("a_hundred_cycles_leave_memory_as_it_was", cycles::memory),
-    ("a_whole_bench_runs_on_this_kernel", whole_bench::here),
-    ("the_kernel_log_is_clean", kernel_log::clean),
+    ("data_survives_power_off_and_a_flush", |modules, _| {
+        backed::power_cycle(modules)
+    }),
+    ("discards_free_memory", |modules, _| {
+        backed::discard(modules)
+    }),
+    ("a_full_memory_limit_is_enospc", |modules, _| {
+        backed::full(modules)
+    }),
+    ("zones_pass_fio", |modules, _| zoned::verify(modules)),
+    ("a_late_request_ends_once", |modules, _| {
+        faults::late(modules)
+    }),
+    ("injected_faults_end_as_they_should", |modules, _| {
+        faults::injected(modules)
+    }),
+    ("bad_blocks_fail_and_no_others", |modules, _| {
+        faults::bad_blocks(modules)
+    }),
+    ("bandwidth_is_limited", |modules, _| {
+        limits::bandwidth(modules)
+    }),
+    ("disks_share_tags", |modules, _| {
+        limits::shared_tags(modules)
+    }),
+    ("an_open_disk_keeps_its_module", |modules, _| {
+        removal::open_disk(modules)
+    }),
+    ("a_disk_under_load_can_go", |modules, long| {
+        under_load::reload(modules, if long { 100 } else { 12 })
+    }),
+    ("a_hundred_cycles_leave_memory_as_it_was", |modules, _| {
+        cycles::memory(modules)
+    }),
+    ("a_whole_bench_runs_on_this_kernel", |modules, _| {
+        whole_bench::here(modules)
+    }),
+    ("the_kernel_log_is_clean", |modules, _| {
+        kernel_log::clean(modules)
+    }),
 ];
 
 /// Runs them all; the number of failures.
-pub fn run(modules: PathBuf) -> Result<usize> {
+pub fn run(modules: &Path, choice: &Choice) -> Result<usize> {
     mount_configfs()?;
     let mut failures = 0;
-    for (name, test) in TESTS {
+    let chosen = |name: &str| {
+        let wanted = choice.name.as_deref();
+        wanted.is_none_or(|wanted| name.contains(wanted))
+    };
+    ensure!(
+        TESTS.iter().any(|(name, _)| chosen(name)),
+        "guest tests: none is named like that"
+    );
+    for (name, test) in TESTS.into_iter().filter(|(name, _)| chosen(name)) {
         let start = Instant::now();
-        let outcome = test(&modules);
+        let outcome = test(modules, choice.long);
         let seconds = start.elapsed().as_secs_f64();
         let line = match outcome {
             Ok(()) => format!("ok {name} ({seconds:.1} s)"),
