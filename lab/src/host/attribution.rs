@@ -17,13 +17,32 @@ use super::step::{Log, Stamp, Step};
 /// Gives C null_blk's configfs group another name.
 const NAME_HEADER: &str = include_str!("null_blk_name.h");
 
-/// The step that builds them all.
-pub fn step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
+/// The step that builds `c-oot` and `c-clang`.
+pub fn c_step(cache: &Cache, before: &Step) -> Step {
     Step {
-        name: "attribution",
+        name: "c-subjects",
+        stamp: Stamp::of(&["c-subjects 1", NAME_HEADER, before.stamp.as_str()]),
+        product: cache.lab().join("modules/null_blk_clang.ko"),
+    }
+}
+
+/// Builds `c-oot` and `c-clang`.
+pub fn c(cache: &Cache, kernel: &Kernel, log: &mut Log<'_>) -> Result<()> {
+    let config = kernel::configuration(cache)?;
+    let clang = clang(cache, &config)?;
+    let gcc = kernel.make_variables(&kernel::release(cache)?).to_vec();
+    let mut with_clang = gcc.clone();
+    with_clang.extend(clang_variables(&clang, &config));
+    null_blk(cache, "null_blk_oot", &gcc, log)?;
+    null_blk(cache, "null_blk_clang", &with_clang, log)
+}
+
+/// The step that builds `rust-nochecks`.
+pub fn nochecks_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
+    Step {
+        name: "rust-nochecks",
         stamp: Stamp::of(&[
-            "attribution 2",
-            NAME_HEADER,
+            "rust-nochecks 1",
             before.stamp.as_str(),
             sources.stamp().as_str(),
         ]),
@@ -31,18 +50,15 @@ pub fn step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
     }
 }
 
-/// Builds them all.
-pub fn make(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>) -> Result<()> {
-    let release = kernel::release(cache)?;
-    let config = kernel::configuration(cache)?;
-    let clang = clang(cache, &config)?;
-    let gcc = kernel.make_variables(&release).to_vec();
-    let mut with_clang = gcc.clone();
-    with_clang.extend(clang_variables(&clang, &config));
-    null_blk(cache, "null_blk_oot", &gcc, log)?;
-    null_blk(cache, "null_blk_clang", &with_clang, log)?;
-
+/// Builds `rust-nochecks`.
+pub fn nochecks(
+    cache: &Cache,
+    kernel: &Kernel,
+    sources: &Sources,
+    log: &mut Log<'_>,
+) -> Result<()> {
     sources.stage(cache)?;
+    let release = kernel::release(cache)?;
     let name = "rf_nullblk_nochecks";
     log.run(
         modules::make(cache, kernel, &release, "/lab/src", "/lab/nochecks")

@@ -38,6 +38,7 @@ struct Fixed {
     source: Step,
     tree: Step,
     upstream: Step,
+    c_subjects: Step,
     boot: Step,
     accelerator: Step,
 }
@@ -60,6 +61,7 @@ impl Lab {
         let source = kernel.source_step(cache, &packages);
         let tree = kernel.tree_step(cache, &source);
         let upstream = modules::upstream_step(cache, &tree);
+        let c_subjects = attribution::c_step(cache, &tree);
         let boot = boot::step(cache, &packages);
         let accelerator = accelerator::step(cache, &boot);
         Fixed {
@@ -68,6 +70,7 @@ impl Lab {
             source,
             tree,
             upstream,
+            c_subjects,
             boot,
             accelerator,
         }
@@ -88,9 +91,10 @@ impl Lab {
         steps.run(&fixed.upstream, |log| modules::upstream(cache, kernel, log))?;
         let ours = modules::ours_step(cache, &sources, &fixed.tree);
         steps.run(&ours, |log| modules::ours(cache, kernel, &sources, log))?;
-        let attribution = attribution::step(cache, &sources, &fixed.tree);
-        steps.run(&attribution, |log| {
-            attribution::make(cache, kernel, &sources, log)
+        steps.run(&fixed.c_subjects, |log| attribution::c(cache, kernel, log))?;
+        let nochecks = attribution::nochecks_step(cache, &sources, &fixed.tree);
+        steps.run(&nochecks, |log| {
+            attribution::nochecks(cache, kernel, &sources, log)
         })?;
         steps.run(&fixed.boot, |log| boot::make(cache, log))?;
         steps.run(&fixed.accelerator, |log| {
@@ -115,6 +119,7 @@ impl Lab {
             &fixed.source,
             &fixed.tree,
             &fixed.upstream,
+            &fixed.c_subjects,
         ]
         .into_iter()
         .map(|step| self.step_status(step))
@@ -122,8 +127,8 @@ impl Lab {
         match sources {
             Ok(sources) => {
                 let ours = modules::ours_step(cache, &sources, &fixed.tree);
-                let attribution = attribution::step(cache, &sources, &fixed.tree);
-                all.extend([&ours, &attribution].map(|step| self.step_status(step)));
+                let nochecks = attribution::nochecks_step(cache, &sources, &fixed.tree);
+                all.extend([&ours, &nochecks].map(|step| self.step_status(step)));
             }
             Err(error) => all.push(StepStatus {
                 name: "modules".into(),
