@@ -76,7 +76,7 @@ pub fn late(modules: &Path) -> Result<()> {
     let said = format!("{}{}", ended.errors, ended.output);
     let errors: Vec<&str> = said
         .lines()
-        .filter(|line| line.contains("io_u error"))
+        .filter(|line| line.contains("io_u error on file"))
         .collect();
     ensure!(
         errors.len() == 1 && errors[0].contains("timed out"),
