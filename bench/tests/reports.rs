@@ -236,20 +236,20 @@ fn instructions_are_split_by_space_and_by_function() {
     assert!(text.contains("C 4970.0 500.0 4300.0 170.0"), "{text}");
     // Side by side: what both execute, and what one alone does.
     assert!(
-        text.contains("blk_mq_start_request kernel 90.0 90.0 - 0.0"),
+        text.contains("blk_mq_start_request kernel 90.0 90.0 0.0"),
         "{text}"
     );
     assert!(
-        text.contains("null_queue_rq module - 170.0 - −170.0"),
+        text.contains("null_queue_rq module - 170.0 −170.0"),
         "{text}"
     );
     assert!(
-        text.contains("nullblk::queue module 122.0 - - +122.0"),
+        text.contains("nullblk::queue module 122.0 - +122.0"),
         "{text}"
     );
-    assert!(text.contains("3 others kernel 4.5 4.5 - 0.0"), "{text}");
+    assert!(text.contains("3 others kernel 4.5 4.5 0.0"), "{text}");
     assert!(
-        text.contains("all kernel, module 990.5 1078.5 - −88.0"),
+        text.contains("all kernel, module 990.5 1078.5 −88.0"),
         "{text}"
     );
     let without = folder("not-counted");

@@ -113,7 +113,7 @@ impl Browser {
 
     /// The value of a JavaScript expression.
     pub fn value(&mut self, expression: &str) -> Value {
-        let params = json!({"expression": expression, "returnByValue": true});
+        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
         let result = self.call("Runtime.evaluate", params);
         let failure = &result["exceptionDetails"];
         assert!(failure.is_null(), "{expression}: {failure}");

@@ -39,7 +39,7 @@ pub fn write(html: &mut String, summary: &Summary, recording: &Recording, taken:
             split(html, &place, &counts);
         }
         if !profiles.is_empty() {
-            functions(html, &place, &subjects, &profiles);
+            functions(html, &place, &profiles);
         }
         html.push_str("</section>\n");
     }
@@ -127,9 +127,9 @@ fn split(html: &mut String, place: &str, counts: &[Count]) {
     let caption = format!("Instructions an operation by where they were executed, {place}");
     let _ = write!(
         html,
-        "<p class=\"note\">Means of all samples, in instructions an operation. <span class=\"key\">\
-         <i class=\"user\"></i> user <i class=\"kernel\"></i> kernel <i class=\"module\"></i> \
-         the driver's module</span></p>\n\
+        "<p class=\"note\">Means of all samples, in instructions an operation. \
+         <i class=\"chip user\"></i> user <i class=\"chip kernel\"></i> kernel \
+         <i class=\"chip module\"></i> module: the driver</p>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\">\n\
          <table class=\"sort\"><caption>{0}</caption>\n<thead><tr><th scope=\"col\">Case</th>\
          <th scope=\"col\">Subject</th>",
@@ -142,24 +142,20 @@ fn split(html: &mut String, place: &str, counts: &[Count]) {
     let most = counts.iter().map(|count| count.total).fold(0.0, f64::max);
     for count in counts {
         let key = &count.key;
-        let _ = write!(
-            html,
-            "<tr data-find=\"{}\"><th scope=\"row\">{}</th><td>{}</td>",
-            escape(&find(key, &count.subject)),
-            escape(&key.case),
-            escape(words::subject(&count.subject))
-        );
         let mut bar = String::new();
         for (name, value) in SPACES.iter().zip(count.spaces) {
-            let share = value.unwrap_or(0.0) / most * 100.0;
+            let share = value.unwrap_or(0.0) / most.max(1e-9) * 100.0;
             let _ = write!(bar, "<i class=\"{name}\" style=\"width:{share:.2}%\"></i>");
         }
         let _ = write!(
             html,
-            "<td class=\"num\" data-v=\"{0}\">{0:.1}<span class=\"bar\" aria-hidden=\"true\">{bar}\
-             </span></td>",
-            count.total
+            "<tr data-find=\"{}\"><th scope=\"row\">{}</th><td>{}<span class=\"bar\" \
+             aria-hidden=\"true\">{bar}</span></td>",
+            escape(&find(key, &count.subject)),
+            escape(&key.case),
+            escape(words::subject(&count.subject))
         );
+        number(html, Some(count.total), None);
         for value in count.spaces {
             number(html, value, None);
         }
@@ -188,19 +184,35 @@ fn find(key: &CaseKey, more: &str) -> String {
     format!("ring{} {} {} {more}", key.ring, key.driver, key.case).to_lowercase()
 }
 
-/// Instructions of each subject by space and symbol.
-type Functions = BTreeMap<(String, String), Vec<Option<f64>>>;
+/// Instructions of each subject in one function.
+type Row = Vec<Option<f64>>;
+/// Rows by space and symbol.
+type Functions = BTreeMap<(String, String), Row>;
+/// An entry of those.
+type Entry<'a> = (&'a (String, String), &'a Row);
 
-/// The functions of each case that was profiled, means over its profiles.
+/// The functions of a case, a column a subject that was profiled.
+struct ByFunction<'a> {
+    case: &'a Case,
+    subjects: Vec<&'a str>,
+    functions: Functions,
+}
+
+/// The cases that were profiled, means over their profiles.
 fn profiles<'a>(
     recording: &Recording,
     cases: &[&'a Case],
-    subjects: &[&str],
-) -> Vec<(&'a Case, Functions)> {
+    subjects: &[&'a str],
+) -> Vec<ByFunction<'a>> {
     let mut found = Vec::new();
     for case in cases {
         let key = case.key();
         let mut functions = Functions::new();
+        let profiled = |subject: &&str| {
+            let mut all = recording.profiles.iter();
+            all.any(|profile| profile.key == key && profile.subject == *subject)
+        };
+        let subjects: Vec<&str> = subjects.iter().copied().filter(profiled).collect();
         for (place, subject) in subjects.iter().enumerate() {
             let own: Vec<_> = recording
                 .profiles
@@ -215,18 +227,27 @@ fn profiles<'a>(
             }
         }
         if !functions.is_empty() {
-            found.push((*case, functions));
+            found.push(ByFunction {
+                case,
+                subjects,
+                functions,
+            });
         }
     }
     found
 }
 
-fn functions(html: &mut String, place: &str, subjects: &[&str], profiles: &[(&Case, Functions)]) {
+fn functions(html: &mut String, place: &str, profiles: &[ByFunction<'_>]) {
     html.push_str(
         "<h3>By function</h3>\n<p class=\"note\">Instructions an operation that each function \
          executed itself, without those that it calls. A dash: not seen.</p>\n",
     );
-    for (index, (case, functions)) in profiles.iter().enumerate() {
+    for (index, profile) in profiles.iter().enumerate() {
+        let ByFunction {
+            case,
+            subjects,
+            functions,
+        } = profile;
         let key = case.key();
         let caption = format!(
             "Instructions an operation by function, {place}, {}",
@@ -269,7 +290,7 @@ fn rows(html: &mut String, functions: &Functions, subjects: usize) {
     let most = |row: &[Option<f64>]| row.iter().flatten().copied().fold(0.0, f64::max);
     let mut sorted: Vec<_> = functions.iter().collect();
     sorted.sort_by(|a, b| most(b.1).total_cmp(&most(a.1)));
-    let sum = |rows: &[(&(String, String), &Vec<Option<f64>>)]| -> Vec<Option<f64>> {
+    let sum = |rows: &[Entry<'_>]| -> Row {
         (0..subjects)
             .map(|place| {
                 let own: Vec<f64> = rows.iter().filter_map(|(_, row)| row[place]).collect();
@@ -282,7 +303,7 @@ fn rows(html: &mut String, functions: &Functions, subjects: usize) {
     for ((space, symbol), row) in shown {
         line(html, "", symbol, space, row, Some(peak));
     }
-    let spaces = |rows: &[(&(String, String), &Vec<Option<f64>>)]| {
+    let spaces = |rows: &[Entry<'_>]| {
         let spaces: BTreeSet<&str> = rows.iter().map(|((space, _), _)| space.as_str()).collect();
         spaces.into_iter().collect::<Vec<_>>().join(", ")
     };
@@ -315,9 +336,13 @@ fn line(
     row: &[Option<f64>],
     most: Option<f64>,
 ) {
+    let chip = match SPACES.contains(&space) {
+        true => format!("<i class=\"chip {space}\"></i> "),
+        false => String::new(),
+    };
     let _ = write!(
         html,
-        "<tr{class}><th scope=\"row\"><code>{}</code></th><td>{}</td>",
+        "<tr{class}><th scope=\"row\"><code>{}</code></th><td>{chip}{}</td>",
         escape(symbol),
         escape(space)
     );

@@ -18,7 +18,8 @@ pub fn write(html: &mut String, section: &Section<'_>, taken: &Taken<'_>, number
     let _ = writeln!(
         html,
         "<h3>Case by case</h3>\n<p class=\"note\">Every sample as it was taken, and how the \
-         samples of each {} lie. Open a case.</p>",
+         samples of each {} lie: a Gaussian kernel density, its bandwidth by Silverman's rule from \
+         the spread within. It smooths, and decides nothing. Open a case.</p>",
         unit(section, false)
     );
     for (index, case) in section.cases.iter().enumerate() {

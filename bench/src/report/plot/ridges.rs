@@ -44,7 +44,13 @@ pub fn draw(id: &str, title: &str, subjects: &[&str], points: &[Point], unit: &s
     let pitch = (240.0 / boots.len().max(1) as f64).clamp(8.0, 24.0);
     let top = 26.0 + ALL;
     let bottom = top + 8.0 + pitch * boots.len() as f64;
-    let mut sheet = Sheet::new(id, title, &content, bottom + 22.0);
+    let outside = points.iter().filter(|p| !scale.holds(p.value)).count();
+    let under = if outside > 0 { 16.0 } else { 0.0 };
+    let mut sheet = Sheet::new(id, title, &content, bottom + 22.0 + under);
+    if outside > 0 {
+        let text = format!("{outside} far outside, not drawn");
+        sheet.text("c", (LEFT + RIGHT) / 2.0, bottom + 31.0, &text);
+    }
     sheet.legend(subjects, true);
     let mut grid = String::new();
     for (tick, text) in scale.ticks() {
