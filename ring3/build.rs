@@ -52,6 +52,8 @@ fn twins() -> cc::Build {
         .file("src/nullblk/twin.c")
         .include("src")
         .std("c11")
+        // As rustc: debug information alone asks for no frame pointer.
+        .force_frame_pointer(false)
         .warnings(true)
         .extra_warnings(true)
         .warnings_into_errors(true);

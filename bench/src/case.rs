@@ -82,7 +82,7 @@ pub struct Case {
 
 impl Case {
     /// `randread-4k-qd8-j1-irq0`: pattern, block size, depth, jobs and
-    /// completion mode.
+    /// completion mode; `-poll` follows where a queue is polled.
     pub fn name_of(workload: &Workload, settings: &BTreeMap<String, String>) -> String {
         let mut name = format!(
             "{}-{}-qd{}-j{}",
@@ -94,6 +94,9 @@ impl Case {
         if let Some(mode) = settings.get("irqmode") {
             name.push_str("-irq");
             name.push_str(mode);
+        }
+        if settings.get("poll_queues").is_some_and(|n| n != "0") {
+            name.push_str("-poll");
         }
         name
     }
@@ -159,6 +162,16 @@ mod tests {
         assert_eq!(
             Case::name_of(&workload, &settings),
             "randread-4k-qd8-j1-irq1"
+        );
+        settings.insert("poll_queues".into(), "0".into());
+        assert_eq!(
+            Case::name_of(&workload, &settings),
+            "randread-4k-qd8-j1-irq1"
+        );
+        settings.insert("poll_queues".into(), "1".into());
+        assert_eq!(
+            Case::name_of(&workload, &settings),
+            "randread-4k-qd8-j1-irq1-poll"
         );
     }
 

@@ -25,12 +25,15 @@ struct Ring3 {
 
 impl Workbench for Ring3 {
     fn environment(&mut self) -> Result<BTreeMap<String, String>> {
-        Ok([
-            ("compiler.c", ring3::C_COMPILER.to_owned()),
-            ("compiler.rust", ring3::RUST_COMPILER.to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into())
+        let compilers = [
+            ("compiler.c", Some(ring3::C_COMPILER)),
+            ("compiler.c-clang", ring3::CLANG),
+            ("compiler.rust", Some(ring3::RUST_COMPILER)),
+        ];
+        Ok(compilers
+            .into_iter()
+            .filter_map(|(name, compiler)| Some((name.to_owned(), compiler?.to_owned())))
+            .collect())
     }
 
     fn load(&mut self, subject: &str) -> Result<()> {
@@ -73,7 +76,9 @@ impl Workbench for Ring3 {
             })
             .collect();
         let (compiler, checks) = match subject {
-            Subject::Rust => (ring3::RUST_COMPILER, on_off(ring3::OVERFLOW_CHECKS)),
+            Subject::Rust | Subject::RustNochecks => {
+                (ring3::RUST_COMPILER, on_off(ring3::OVERFLOW_CHECKS))
+            }
             Subject::C | Subject::Empty => (ring3::C_COMPILER, "none in C"),
             Subject::CClang => (ring3::CLANG.unwrap_or("unknown"), "none in C"),
         };

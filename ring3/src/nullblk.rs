@@ -2,6 +2,7 @@
 //! empty function table whose cost is the load's own.
 
 use std::ffi::c_void;
+use std::sync::atomic::AtomicU8;
 use std::sync::Mutex;
 
 use ::nullblk::{Attribute, Medium, NullBlock, Settings};
@@ -15,6 +16,9 @@ use crate::table::{table_of, DriverTable, Shared};
 pub enum Subject {
     /// `drivers/nullblk`.
     Rust,
+    /// The same without integer overflow checks. A release build has none, so
+    /// that it is the same as `Rust` and never a device.
+    RustNochecks,
     /// Its C twin, `twin.c`.
     C,
     /// The twin, by clang.
@@ -26,12 +30,19 @@ pub enum Subject {
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Subject; 4] = [Subject::Rust, Subject::C, Subject::CClang, Subject::Empty];
+    pub const ALL: [Subject; 5] = [
+        Subject::Rust,
+        Subject::RustNochecks,
+        Subject::C,
+        Subject::CClang,
+        Subject::Empty,
+    ];
 
     /// The name in plans and reports.
     pub fn name(self) -> &'static str {
         match self {
             Subject::Rust => "rust",
+            Subject::RustNochecks => "rust-nochecks",
             Subject::C => "c",
             Subject::CClang => "c-clang",
             Subject::Empty => "empty",
@@ -51,7 +62,7 @@ impl Subject {
 struct Twin {
     completion_nsec: u64,
     irq_mode: u8,
-    needs_medium: u8,
+    needs_medium: AtomicU8,
 }
 
 // The statics are only read.
@@ -104,9 +115,16 @@ impl Device {
                     medium: Mutex::new(medium),
                 }))
             }
+            Subject::RustNochecks => {
+                return Err(Unable(
+                    "in ring 3 overflow checks are those of the whole build, off in a release \
+                     build; measure rust there",
+                ));
+            }
             Subject::CClang if crate::CLANG.is_none() => {
                 return Err(Unable(
-                    "no clang was found when ringfence was built; install it and build again",
+                    "no clang was found when ringfence was built; install it and build again \
+                     with CLANG=clang",
                 ));
             }
             Subject::C | Subject::CClang => {
@@ -118,7 +136,7 @@ impl Device {
                 Instance::C(Placed::new(Twin {
                     completion_nsec: settings.value(Attribute::CompletionNsec),
                     irq_mode: settings.value(Attribute::IrqMode) as u8,
-                    needs_medium: 0,
+                    needs_medium: AtomicU8::new(0),
                 }))
             }
             Subject::Empty => Instance::Empty,
@@ -151,6 +169,10 @@ impl Device {
             Attribute::PollQueues,
             Attribute::HwQueueDepth,
             Attribute::MemoryBacked,
+            Attribute::MemoryLimit,
+            Attribute::Discard,
+            Attribute::CacheSize,
+            Attribute::Fua,
         ];
         shown
             .into_iter()

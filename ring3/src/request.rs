@@ -26,7 +26,8 @@ pub(crate) struct RawRequest {
     queue: *mut CompletionQueue,
     /// `bytes` bytes, or null: then the request has no data to move.
     pub(crate) data: *mut u8,
-    /// When a request that waits for its timer ends: [`now`].
+    /// When a request that waits for its timer or its time limit ends, by
+    /// [`now`]; 0 for at once.
     pub(crate) due: u64,
     pub(crate) fua: u8,
 }
@@ -40,6 +41,10 @@ pub(crate) const ENDED: u8 = 0;
 
 /// `enum rf_status` of a request that nobody answered.
 pub(crate) const TIMED_OUT: u8 = 2;
+
+/// Nanoseconds that a request may take. What is not answered by then ends with
+/// [`TIMED_OUT`].
+pub(crate) const TIME_LIMIT: u64 = 100_000_000;
 
 impl RawRequest {
     /// A request that is not in flight and completes on `queue`.
@@ -193,7 +198,8 @@ unsafe extern "C" fn complete_request(request: *mut RawRequest, status: u8) {
     unsafe { wait(request, status, |queue| &mut queue.ready) };
 }
 
-/// Starts the timer that ends a request.
+/// Starts the timer that ends a request. One of no time is due at once and
+/// looks at no clock.
 ///
 /// # Safety
 ///
@@ -201,8 +207,28 @@ unsafe extern "C" fn complete_request(request: *mut RawRequest, status: u8) {
 unsafe extern "C" fn time_request(request: *mut RawRequest, nanoseconds: u64, status: u8) {
     // SAFETY: By this function's contract.
     unsafe {
-        (*request).due = now().saturating_add(nanoseconds);
+        if nanoseconds > TIME_LIMIT {
+            return lose_request(request);
+        }
+        (*request).due = match nanoseconds {
+            0 => 0,
+            _ => now() + nanoseconds,
+        };
         wait(request, status, |queue| &mut queue.timed);
+    }
+}
+
+/// Lets a request wait for its time limit.
+///
+/// # Safety
+///
+/// As for [`end_request`].
+#[cold]
+unsafe fn lose_request(request: *mut RawRequest) {
+    // SAFETY: By this function's contract.
+    unsafe {
+        (*request).due = now() + TIME_LIMIT;
+        wait(request, TIMED_OUT, |queue| &mut queue.lost);
     }
 }
 
@@ -340,7 +366,7 @@ impl kit::block::Request for Request {
 
     fn lose(self) {
         // SAFETY: By the type invariant; the token is consumed.
-        unsafe { wait(self.into_raw(), TIMED_OUT, |queue| &mut queue.lost) };
+        unsafe { lose_request(self.into_raw()) };
     }
 
     fn requeue(self) {

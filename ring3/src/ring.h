@@ -54,8 +54,11 @@ struct rf_request {
 
 /* A driver, as the load sees it. */
 struct rf_driver {
-	/* 0 if it took the request, 1 if it is to be offered again. */
-	int (*queue)(void *device, struct rf_request *request);
+	/*
+	 * 0 if it took the request, 1 if it is to be offered again. The request
+	 * comes first, where the functions that give it back want it.
+	 */
+	int (*queue)(struct rf_request *request, void *device);
 };
 
 #endif

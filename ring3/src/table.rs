@@ -11,7 +11,7 @@ use crate::request::{RawRequest, Request};
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct DriverTable {
-    pub(crate) queue: unsafe extern "C" fn(*mut c_void, *mut RawRequest) -> i32,
+    pub(crate) queue: unsafe extern "C" fn(*mut RawRequest, *mut c_void) -> i32,
 }
 
 /// The driver took the request.
@@ -34,7 +34,7 @@ pub(crate) fn table_of<D: Driver>() -> DriverTable {
 ///
 /// `device` points to a live `Shared<D>`; `request` is live, in flight, and
 /// the caller passes on the only permission to end it.
-unsafe extern "C" fn queue<D: Driver>(device: *mut c_void, request: *mut RawRequest) -> i32 {
+unsafe extern "C" fn queue<D: Driver>(request: *mut RawRequest, device: *mut c_void) -> i32 {
     // SAFETY: By this function's contract; `D` is `Sync`.
     let shared = unsafe { &*device.cast::<Shared<D>>() };
     // SAFETY: By this function's contract.

@@ -38,16 +38,12 @@ impl<M: Memory> BadBlocks<M> {
         self.ranges.get(..self.count).unwrap_or(&[])
     }
 
-    /// The first range that meets `first..end`, cut to it.
+    /// The first range that meets `first..end`, all of it.
     pub(crate) fn find(&self, first: u64, end: u64) -> Option<Range> {
-        let range = self
-            .all()
+        self.all()
             .iter()
-            .find(|range| range.first < end && first < range.end)?;
-        Some(Range {
-            first: range.first.max(first),
-            end: range.end.min(end),
-        })
+            .copied()
+            .find(|range| range.first < end && first < range.end)
     }
 
     /// `+first-last` or `-first-last`, both sectors included (C:
@@ -178,7 +174,9 @@ mod tests {
         assert_eq!(shown(&blocks), "10 30\n");
         blocks.store("-15-24").unwrap();
         assert_eq!(shown(&blocks), "10 5\n25 15\n");
-        assert_eq!(blocks.find(0, 11), Some(Range { first: 10, end: 11 }));
+        assert_eq!(blocks.find(0, 11), Some(Range { first: 10, end: 15 }));
+        assert_eq!(blocks.find(12, 30), Some(Range { first: 10, end: 15 }));
+        assert_eq!(blocks.find(39, 40), Some(Range { first: 25, end: 40 }));
         assert_eq!(blocks.find(15, 25), None);
         blocks.store("-0-100").unwrap();
         assert!(blocks.is_empty());

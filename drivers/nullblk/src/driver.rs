@@ -15,7 +15,8 @@ use crate::settings::{parse, Attribute, CompletionMode, Invalid, Settings};
 
 /// Between two refills of the budget of a throttled device (C:
 /// `TIMER_INTERVAL`).
-const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(1000 / TICKS_PER_SECOND);
+const TICKS_PER_SECOND: u64 = 50;
 
 /// A null block device: what of it never changes, and two atomics. Any number
 /// of queues may use it at once.
@@ -128,41 +129,27 @@ impl<M: Memory> NullBlock<M> {
 
     /// Bytes a tick (C: `mb_per_tick`); 0 for no limit.
     fn bytes_per_tick(&self) -> i64 {
-        let bytes = (self.settings.value(Attribute::Mbps) << 20) / 50;
+        let bytes = self.settings.value(Attribute::Mbps) * ((1 << 20) / TICKS_PER_SECOND);
         i64::try_from(bytes).unwrap_or(i64::MAX)
     }
 
     /// C: `null_handle_cmd`.
     fn process<R: Request>(&self, medium: &mut Medium<M>, request: &mut R) -> Status {
-        let sectors = u64::from(request.bytes() >> SECTOR_SHIFT);
         let zoned = self.settings.on(Attribute::Zoned);
-        let number = medium.zones.number(request.position());
+        let sector = request.position();
+        let sectors = u64::from(request.bytes() >> SECTOR_SHIFT);
+        let number = medium.zones.number(sector);
         let done = match request.operation() {
-            Operation::Flush => return medium.store.flush(),
-            Operation::Write if zoned => {
-                return self.write_zone(medium, request, number, sectors, false)
-            }
-            Operation::ZoneAppend if zoned => {
-                return self.write_zone(medium, request, number, sectors, true)
-            }
-            Operation::Read => {
-                return match medium.zones.get(number) {
-                    Some(zone) if zone.condition == ZoneCondition::Offline => Status::Io,
-                    _ => {
-                        self.transfer(medium, request, request.position(), sectors)
-                            .1
-                    }
-                }
-            }
-            Operation::Write => {
-                return self
-                    .transfer(medium, request, request.position(), sectors)
-                    .1
-            }
+            Operation::Flush => medium.store.flush(),
+            Operation::Read => match medium.zones.get(number) {
+                Some(zone) if zone.condition == ZoneCondition::Offline => Err(Status::Io),
+                _ => self.transfer(medium, request, sector, sectors).1,
+            },
+            Operation::Write if zoned => self.write_zone(medium, request, number, sectors),
+            Operation::ZoneAppend if zoned => self.write_zone(medium, request, number, sectors),
+            Operation::Write => self.transfer(medium, request, sector, sectors).1,
             Operation::Discard if self.settings.on(Attribute::Discard) => {
-                return self
-                    .transfer(medium, request, request.position(), sectors)
-                    .1
+                self.transfer(medium, request, sector, sectors).1
             }
             Operation::ZoneOpen if zoned => medium.zones.open(number),
             Operation::ZoneClose if zoned => medium.zones.close(number),
@@ -194,45 +181,41 @@ impl<M: Memory> NullBlock<M> {
         request: &mut R,
         number: usize,
         sectors: u64,
-        append: bool,
-    ) -> Status {
-        let conventional = medium
-            .zones
-            .get(number)
-            .is_some_and(|zone| zone.kind == ZoneKind::Conventional);
+    ) -> Result<(), Status> {
+        let append = request.operation() == Operation::ZoneAppend;
+        let zone = medium.zones.get(number).ok_or(Status::Io)?;
+        if zone.kind == ZoneKind::Conventional {
+            if append {
+                return Err(Status::Io);
+            }
+            return self
+                .transfer(medium, request, request.position(), sectors)
+                .1;
+        }
         let at = (!append).then(|| request.position());
-        if let (true, Some(at)) = (conventional, at) {
-            return self.transfer(medium, request, at, sectors).1;
-        }
-        if conventional {
-            return Status::Io;
-        }
-        let at = match medium.zones.begin_write(number, at, sectors) {
-            Ok(at) => at,
-            Err(status) => return status,
-        };
+        let at = medium.zones.begin_write(number, at, sectors)?;
         if append {
             request.set_position(at);
         }
-        let (written, status) = self.transfer(medium, request, at, sectors);
+        let (written, result) = self.transfer(medium, request, at, sectors);
         medium.zones.advance(number, written);
-        status
+        result
     }
 
     /// Moves data, up to the first bad block (C: `null_process_cmd`); answers
-    /// how many sectors were moved, and the request's status.
+    /// how many sectors were moved, and how the request ends.
     fn transfer<R: Request>(
         &self,
         medium: &mut Medium<M>,
         request: &mut R,
         sector: u64,
         sectors: u64,
-    ) -> (u64, Status) {
+    ) -> (u64, Result<(), Status>) {
         let mut good = sectors;
-        let mut status = Status::Ok;
+        let mut result = Ok(());
         let end = sector.saturating_add(sectors);
         if let Some(bad) = medium.bad_blocks.find(sector, end) {
-            status = Status::Io;
+            result = Err(Status::Io);
             good = 0;
             if self.settings.on(Attribute::BadblocksPartialIo) {
                 let block = u64::from(self.settings.block_size() >> SECTOR_SHIFT);
@@ -244,7 +227,7 @@ impl<M: Memory> NullBlock<M> {
             }
         }
         if good == 0 || !self.settings.on(Attribute::MemoryBacked) {
-            return (good, status);
+            return (good, result);
         }
         let moved = match request.operation() {
             Operation::Read => {
@@ -257,7 +240,7 @@ impl<M: Memory> NullBlock<M> {
             }
             Operation::Discard => {
                 medium.store.discard(sector, sector.saturating_add(good));
-                Status::Ok
+                Ok(())
             }
             _ => {
                 let through = request.fua();
@@ -267,7 +250,7 @@ impl<M: Memory> NullBlock<M> {
             }
         };
         match moved {
-            Status::Ok => (good, status),
+            Ok(()) => (good, result),
             failed => (0, failed),
         }
     }
@@ -344,7 +327,10 @@ impl<M: Memory> Driver for NullBlock<M> {
     /// Fills the budget: what was spent beyond it is paid first.
     fn tick(&self) {
         let full = self.bytes_per_tick();
-        let left = self.budget.load(Ordering::Relaxed).saturating_add(full);
-        self.budget.store(left.min(full), Ordering::Relaxed);
+        let refill = |left: i64| Some(left.saturating_add(full).min(full));
+        // Never refused.
+        let _ = self
+            .budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, refill);
     }
 }

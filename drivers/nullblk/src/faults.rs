@@ -26,11 +26,13 @@ impl Injection {
         times: Some(0),
     };
 
-    /// Reads the four numbers; nothing is [`OFF`](Injection::OFF).
+    /// Whether no call is to fail.
+    pub fn is_off(&self) -> bool {
+        self.probability == 0 || self.times == Some(0)
+    }
+
+    /// Reads the four numbers.
     pub(crate) fn parse(text: &str) -> Result<Injection, Invalid> {
-        if text.is_empty() {
-            return Err(Invalid);
-        }
         let mut parts = text.split(',');
         let mut next = || parts.next().ok_or(Invalid);
         let new = Injection {
@@ -44,9 +46,6 @@ impl Injection {
         };
         if parts.next().is_some() || new.probability > 100 {
             return Err(Invalid);
-        }
-        if new.probability == 0 || new.times == Some(0) {
-            return Ok(Injection::OFF);
         }
         Ok(new)
     }
@@ -73,17 +72,18 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn new(injection: Injection) -> Fault {
+    /// Faults with different seeds do not go together; a seed is not 0.
+    pub(crate) fn new(injection: Injection, seed: u32) -> Fault {
         Fault {
             left: injection,
             calls: 0,
-            random: 0x9e37_79b9,
+            random: seed,
         }
     }
 
     /// Whether this call is to fail (`should_fail`, size 1).
     pub(crate) fn fails(&mut self) -> bool {
-        if self.left.probability == 0 || self.left.times == Some(0) {
+        if self.left.is_off() {
             return false;
         }
         if self.left.space > 1 {
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn count(text: &str, calls: usize) -> usize {
-        let mut fault = Fault::new(Injection::parse(text).unwrap());
+        let mut fault = Fault::new(Injection::parse(text).unwrap(), 1);
         (0..calls).filter(|_| fault.fails()).count()
     }
 
@@ -144,6 +144,8 @@ mod tests {
             "1,2,3",
             "1,2,3,4,5",
             "1,101,0,1",
+            ",,,",
+            "1,1,1,",
             "a,1,1,1",
             "1,1,1,-2",
         ] {

@@ -10,6 +10,10 @@ use crate::settings::{Invalid, Settings};
 use crate::store::Store;
 use crate::zones::Zones;
 
+/// Two seeds, so that one fault does not always come with the other.
+const TIMEOUT_SEED: u32 = 0x9e37_79b9;
+const REQUEUE_SEED: u32 = 0x85eb_ca6b;
+
 /// Data, bad blocks, zones and faults of a device. Data and bad blocks are
 /// there also while the device is off.
 pub struct Medium<M: Memory> {
@@ -29,8 +33,8 @@ impl<M: Memory> Medium<M> {
             store: Store::new(M::pages(), M::pages()),
             bad_blocks: BadBlocks::new()?,
             zones: Zones::none(),
-            timeout: Fault::new(settings.timeout()),
-            requeue: Fault::new(settings.requeue()),
+            timeout: Fault::new(settings.timeout(), TIMEOUT_SEED),
+            requeue: Fault::new(settings.requeue(), REQUEUE_SEED),
             requeues: 0,
         })
     }
@@ -40,8 +44,8 @@ impl<M: Memory> Medium<M> {
     pub fn prepare(&mut self, settings: &Settings) -> Result<(), OutOfMemory> {
         self.zones = Zones::new(settings)?;
         self.store.prepare(settings);
-        self.timeout = Fault::new(settings.timeout());
-        self.requeue = Fault::new(settings.requeue());
+        self.timeout = Fault::new(settings.timeout(), TIMEOUT_SEED);
+        self.requeue = Fault::new(settings.requeue(), REQUEUE_SEED);
         self.requeues = 0;
         Ok(())
     }

@@ -93,7 +93,7 @@ attributes! {
     UsePerNodeHctx = "use_per_node_hctx", 0;
     /// 2 only: multi-queue.
     QueueMode = "queue_mode", 2;
-    /// Whether a bad block fails only once.
+    /// Whether a bad block fails only once, and with it its whole range.
     BadblocksOnce = "badblocks_once", 0;
     /// Whether what lies before a bad block is read or written.
     BadblocksPartialIo = "badblocks_partial_io", 0;
@@ -364,8 +364,8 @@ impl Settings {
         self.on(Attribute::MemoryBacked)
             || self.on(Attribute::Zoned)
             || self.on(Attribute::Mbps)
-            || self.timeout != Injection::OFF
-            || self.requeue != Injection::OFF
+            || !self.timeout.is_off()
+            || !self.requeue.is_off()
     }
 }
 

@@ -63,27 +63,24 @@ impl<P: Pages> Store<P> {
         sectors: u64,
         through: bool,
         from: &mut impl Data,
-    ) -> Status {
+    ) -> Result<(), Status> {
         for place in Places::new(sector, sectors, self.block_size) {
-            let cached = self.caches() && !through;
-            if cached && !self.make_room() {
-                return Status::NoSpace;
-            }
+            let cached = !through && self.caches() && self.make_room(place.index);
             let Some(page) = self.page_to_write(place.index, cached) else {
-                return Status::NoSpace;
+                return Err(Status::NoSpace);
             };
             let Some(block) = page.bytes.get_mut(place.bytes()) else {
-                return Status::Io;
+                return Err(Status::Io);
             };
             if from.get(block) != place.size {
-                return Status::Io;
+                return Err(Status::Io);
             }
             *page.mark |= place.mask;
-            if self.caches() && through {
+            if self.caches() && !cached {
                 unmark(&mut self.cache, place.index, place.mask);
             }
         }
-        Status::Ok
+        Ok(())
     }
 
     fn page_to_write(&mut self, index: u64, cached: bool) -> Option<Page<'_>> {
@@ -101,7 +98,12 @@ impl<P: Pages> Store<P> {
     }
 
     /// Reads `sectors` from `sector` on; what was not written is zero.
-    pub(crate) fn read(&mut self, sector: u64, sectors: u64, to: &mut impl Data) -> Status {
+    pub(crate) fn read(
+        &mut self,
+        sector: u64,
+        sectors: u64,
+        to: &mut impl Data,
+    ) -> Result<(), Status> {
         for place in Places::new(sector, sectors, self.block_size) {
             let done = match self
                 .block(place)
@@ -111,10 +113,10 @@ impl<P: Pages> Store<P> {
                 None => to.fill(0, self.block_size),
             };
             if done != self.block_size {
-                return Status::Io;
+                return Err(Status::Io);
             }
         }
-        Status::Ok
+        Ok(())
     }
 
     /// The page that has a block, if it was written.
@@ -137,28 +139,29 @@ impl<P: Pages> Store<P> {
     }
 
     /// Empties the cache into the data.
-    pub(crate) fn flush(&mut self) -> Status {
+    pub(crate) fn flush(&mut self) -> Result<(), Status> {
         while let Some(index) = self.cache.next(0) {
             if !self.evict(index) {
-                return Status::NoSpace;
+                return Err(Status::NoSpace);
             }
         }
-        Status::Ok
+        Ok(())
     }
 
-    /// Makes room for one page in the cache.
-    fn make_room(&mut self) -> bool {
+    /// Sees that the cache has the page at `index`, for which others may have
+    /// to go. Where that fails the data is written past the cache.
+    fn make_room(&mut self, index: u64) -> bool {
         while self.cache.count() >= self.cache_pages {
             let next = self.cache.next(self.evict_from);
-            let Some(index) = next.or_else(|| self.cache.next(0)) else {
-                return true;
+            let Some(oldest) = next.or_else(|| self.cache.next(0)) else {
+                break;
             };
-            self.evict_from = index.saturating_add(1);
-            if !self.evict(index) {
+            self.evict_from = oldest.saturating_add(1);
+            if !self.evict(oldest) {
                 return false;
             }
         }
-        true
+        self.page_to_write(index, true).is_some()
     }
 
     /// Moves a page from cache to data. The limit does not stop that: one
@@ -248,12 +251,21 @@ fn mask(from: u64, to: u64) -> u8 {
     below(to) & !below(from)
 }
 
-/// Takes sectors out of a page, and the page away with its last one.
+/// Takes sectors out of a page, and the page away with its last one. What
+/// stays is zero where it has no mark, so that a block may have both, after a
+/// change of the block size.
 fn unmark(pages: &mut impl Pages, index: u64, mask: u8) {
     if let Some(page) = pages.get(index) {
         *page.mark &= !mask;
         if *page.mark == 0 {
             pages.remove(index);
+            return;
+        }
+        let sectors = page.bytes.chunks_exact_mut(1 << SECTOR_SHIFT);
+        for (bit, sector) in sectors.enumerate() {
+            if mask >> bit & 1 != 0 {
+                sector.fill(0);
+            }
         }
     }
 }

@@ -2,16 +2,38 @@
 
 extern crate std;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::boxed::Box;
 use std::collections::BTreeMap;
+use std::thread_local;
 use std::vec::Vec;
 
 use kit::block::{Operation, Status};
 use kit::memory::{Memory, OutOfMemory, Page, Pages, PAGE_SIZE};
 
+thread_local! {
+    static PAGES: Cell<u64> = const { Cell::new(0) };
+    static MOST_PAGES: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
 /// The test's memory.
 pub(crate) struct StdMemory;
+
+impl StdMemory {
+    /// How many pages this thread has.
+    pub(crate) fn pages_in_use() -> u64 {
+        PAGES.get()
+    }
+
+    /// Runs `body` with no memory for more pages than `most`, nor for tables
+    /// if that is 0.
+    pub(crate) fn with_most<T>(most: u64, body: impl FnOnce() -> T) -> T {
+        let before = MOST_PAGES.replace(most);
+        let result = body();
+        MOST_PAGES.set(before);
+        result
+    }
+}
 
 impl Memory for StdMemory {
     type Pages = StdPages;
@@ -22,7 +44,10 @@ impl Memory for StdMemory {
     }
 
     fn table<T: Copy + Send + 'static>(length: usize, value: T) -> Result<Box<[T]>, OutOfMemory> {
-        Ok(std::vec![value; length].into_boxed_slice())
+        match MOST_PAGES.get() {
+            0 => Err(OutOfMemory),
+            _ => Ok(std::vec![value; length].into_boxed_slice()),
+        }
     }
 }
 
@@ -36,15 +61,20 @@ impl Pages for StdPages {
     }
 
     fn get_or_insert(&mut self, index: u64) -> Result<Page<'_>, OutOfMemory> {
-        let (bytes, mark) = self
-            .0
-            .entry(index)
-            .or_insert_with(|| (Box::new([0; PAGE_SIZE]), 0));
-        Ok(Page { bytes, mark })
+        if !self.0.contains_key(&index) {
+            if PAGES.get() >= MOST_PAGES.get() {
+                return Err(OutOfMemory);
+            }
+            PAGES.set(PAGES.get() + 1);
+            self.0.insert(index, (Box::new([0; PAGE_SIZE]), 0));
+        }
+        self.get(index).ok_or(OutOfMemory)
     }
 
     fn remove(&mut self, index: u64) {
-        self.0.remove(&index);
+        if self.0.remove(&index).is_some() {
+            PAGES.set(PAGES.get() - 1);
+        }
     }
 
     fn next(&mut self, from: u64) -> Option<u64> {
@@ -53,6 +83,12 @@ impl Pages for StdPages {
 
     fn count(&self) -> u64 {
         self.0.len() as u64
+    }
+}
+
+impl Drop for StdPages {
+    fn drop(&mut self) {
+        PAGES.set(PAGES.get() - self.0.len() as u64);
     }
 }
 

@@ -26,12 +26,12 @@ static void nullblk_finish(const struct rf_nullblk *nullblk,
 	}
 }
 
-static int nullblk_queue(void *device, struct rf_request *request)
+static int nullblk_queue(struct rf_request *request, void *device)
 {
 	const struct rf_nullblk *nullblk = device;
 
-	/* The device may change it under way: read it each time. */
-	if (*(const volatile uint8_t *)&nullblk->needs_medium) {
+	/* As in driver.rs, it may change while others look at it. */
+	if (atomic_load_explicit(&nullblk->needs_medium, memory_order_relaxed)) {
 		request->end(request, RF_IO);
 		return 0;
 	}
@@ -52,7 +52,7 @@ const struct rf_driver rf_nullblk_twin = {
 	.queue = nullblk_queue,
 };
 
-static int empty(void *device, struct rf_request *request)
+static int empty(struct rf_request *request, void *device)
 {
 	(void)device;
 	(void)request;

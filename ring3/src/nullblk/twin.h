@@ -2,6 +2,8 @@
 #ifndef RINGFENCE_NULLBLK_TWIN_H
 #define RINGFENCE_NULLBLK_TWIN_H
 
+#include <stdatomic.h>
+
 #include "ring.h"
 
 /*
@@ -11,7 +13,7 @@
 struct rf_nullblk {
 	uint64_t completion_nsec;
 	uint8_t irq_mode; /* 0 none, 1 soft, 2 timer */
-	uint8_t needs_medium; /* 0 */
+	_Atomic uint8_t needs_medium; /* 0 */
 };
 
 extern const struct rf_driver rf_nullblk_twin;
