@@ -116,7 +116,7 @@ fn run(disk: &Disk, more: &[&str]) -> Result<fio::Job> {
     .to_vec();
     arguments.push(format!("--filename={}", disk.node().display()));
     arguments.extend(more.iter().map(|argument| argument.to_string()));
-    fio::parse(&fio::run(&arguments, LIMIT)?)
+    fio::parse(&fio::run(&arguments, Some(LIMIT))?)
 }
 
 pub fn softirq(modules: &Path) -> Result<()> {
