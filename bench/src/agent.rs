@@ -13,7 +13,7 @@ use anyhow::{bail, Context, Result};
 
 use crate::case::Case;
 use crate::plan::BootPlan;
-use crate::sample::{Attributes, Event, LeftOut, Sample};
+use crate::sample::{Attributes, Event, FunctionCount, LeftOut, Profile, Sample};
 
 /// Starts boots. `bench::run` calls it once a boot.
 pub trait Launcher {
@@ -49,12 +49,14 @@ pub enum Prepared {
 
 /// One measurement of a load.
 pub struct Measured {
-    /// Name of the metric, `iops`.
+    /// Name of the metric, `iops` or `instructions`.
     pub metric: &'static str,
     /// Its value.
     pub value: f64,
     /// Further figures by name.
     pub extra: BTreeMap<String, f64>,
+    /// Where instructions went; empty if they were not counted.
+    pub functions: Vec<FunctionCount>,
 }
 
 /// The inside of a boot: sets subjects up and loads them.
@@ -197,8 +199,19 @@ fn serve_plan(
                     .map_or(0, |time| time.as_millis() as u64),
                 extra: measured.extra,
             };
+            let profile = Profile {
+                key: case.key(),
+                subject: sample.subject.clone(),
+                boot: plan.boot,
+                block: step.block,
+                functions: measured.functions,
+            };
             place += 1;
-            emit(output, &Event::Sample(sample))
+            emit(output, &Event::Sample(sample))?;
+            match profile.functions.is_empty() {
+                true => Ok(()),
+                false => emit(output, &Event::Profile(profile)),
+            }
         })?;
         if place != subjects.len() {
             bail!("agent: a block of {} is short of a sample", case.name);

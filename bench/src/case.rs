@@ -47,6 +47,33 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// How the load hands operations to the kernel, in fio's words (`ioengine=`).
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Many at a time, through rings that it shares with the kernel.
+    #[default]
+    IoUring,
+    /// One system call an operation, one operation at a time.
+    Psync,
+}
+
+impl Engine {
+    /// fio's name of it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Engine::IoUring => "io_uring",
+            Engine::Psync => "psync",
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Engine::default()
+    }
+}
+
 /// A closed-loop load on a block device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
@@ -58,6 +85,9 @@ pub struct Workload {
     pub depth: u32,
     /// Jobs (threads in ring 3, processes of fio in ring 0), 1 or more.
     pub jobs: u32,
+    /// How operations are handed over; of no meaning in ring 3.
+    #[serde(default, skip_serializing_if = "Engine::is_default")]
+    pub engine: Engine,
 }
 
 /// One workload on one driver with one setting of it, in one ring.
@@ -78,17 +108,26 @@ pub struct Case {
     pub runtime_ms: u64,
     /// Time under load before the measurement starts, in milliseconds.
     pub ramp_ms: u64,
+    /// Operations over which a sample counts instructions, in place of a time
+    /// in which it counts operations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<u64>,
 }
 
 impl Case {
     /// `randread-4k-qd8-j1-irq0`: pattern, block size, depth, jobs and
-    /// completion mode; `-poll` follows where a queue is polled.
+    /// completion mode. `psync` stands for the depth where that is the
+    /// engine; `-poll` follows where a queue is polled, and `-q2` where there
+    /// are two queues.
     pub fn name_of(workload: &Workload, settings: &BTreeMap<String, String>) -> String {
+        let depth = match workload.engine {
+            Engine::IoUring => format!("qd{}", workload.depth),
+            Engine::Psync => "psync".into(),
+        };
         let mut name = format!(
-            "{}-{}-qd{}-j{}",
+            "{}-{}-{depth}-j{}",
             workload.pattern,
             size_name(workload.block_size),
-            workload.depth,
             workload.jobs
         );
         if let Some(mode) = settings.get("irqmode") {
@@ -97,6 +136,10 @@ impl Case {
         }
         if settings.get("poll_queues").is_some_and(|n| n != "0") {
             name.push_str("-poll");
+        }
+        if let Some(queues) = settings.get("submit_queues").filter(|n| *n != "1") {
+            name.push_str("-q");
+            name.push_str(queues);
         }
         name
     }
@@ -155,6 +198,7 @@ mod tests {
             block_size: 4096,
             depth: 8,
             jobs: 1,
+            engine: Engine::IoUring,
         };
         let mut settings = BTreeMap::new();
         assert_eq!(Case::name_of(&workload, &settings), "randread-4k-qd8-j1");
@@ -163,15 +207,22 @@ mod tests {
             Case::name_of(&workload, &settings),
             "randread-4k-qd8-j1-irq1"
         );
+        settings.insert("submit_queues".into(), "1".into());
         settings.insert("poll_queues".into(), "0".into());
+        let psync = Workload {
+            engine: Engine::Psync,
+            depth: 1,
+            ..workload.clone()
+        };
         assert_eq!(
-            Case::name_of(&workload, &settings),
-            "randread-4k-qd8-j1-irq1"
+            Case::name_of(&psync, &settings),
+            "randread-4k-psync-j1-irq1"
         );
+        settings.insert("submit_queues".into(), "2".into());
         settings.insert("poll_queues".into(), "1".into());
         assert_eq!(
             Case::name_of(&workload, &settings),
-            "randread-4k-qd8-j1-irq1-poll"
+            "randread-4k-qd8-j1-irq1-poll-q2"
         );
     }
 

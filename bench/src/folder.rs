@@ -1,5 +1,5 @@
-//! The run folder: `plan.json`, `manifest.json`, `samples.jsonl`, and what is
-//! derived from them.
+//! The run folder: `plan.json`, `manifest.json`, `samples.jsonl`, with `--count`
+//! `profiles.jsonl`, and what is derived from them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
@@ -57,7 +58,7 @@ pub struct Recording {
     pub manifest: Manifest,
     /// The samples, in the order in which they were taken.
     pub samples: Vec<Sample>,
-    /// Where instructions were spent; empty if nobody counted.
+    /// Where the instructions of samples went, for those that were counted.
     pub profiles: Vec<Profile>,
     /// What could not be read, a line each.
     pub complaints: Vec<String>,
@@ -112,6 +113,19 @@ impl RunFolder {
             .with_context(|| format!("{}: cannot be written", self.path.join(SAMPLES).display()))
     }
 
+    /// Appends a profile to its file, which is made with the first one.
+    pub fn append_profile(&mut self, profile: &Profile) -> Result<()> {
+        let path = self.path.join(PROFILES);
+        let mut line = serde_json::to_vec(profile)?;
+        line.push(b'\n');
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(&line))
+            .with_context(|| format!("{}: cannot be written", path.display()))
+    }
+
     fn save_manifest(&self) -> Result<()> {
         let text = serde_json::to_vec_pretty(&self.manifest)?;
         write_whole(&self.path.join(MANIFEST), &text)
@@ -147,31 +161,15 @@ impl Recording {
                 Manifest::default()
             }
         };
-        let mut samples = Vec::new();
-        match File::open(path.join(SAMPLES)) {
-            Ok(file) => {
-                for (number, line) in BufReader::new(file).split(b'\n').enumerate() {
-                    let sample = line
-                        .map_err(anyhow::Error::from)
-                        .and_then(|line| Ok(serde_json::from_slice::<Sample>(&line)?));
-                    match sample {
-                        Ok(sample)
-                            if sample.value.is_finite() && plan.case(&sample.key).is_some() =>
-                        {
-                            samples.push(sample)
-                        }
-                        Ok(_) => complaints.push(format!(
-                            "{SAMPLES} line {}: not a sample of this plan",
-                            number + 1
-                        )),
-                        Err(_) => complaints
-                            .push(format!("{SAMPLES} line {}: does not parse", number + 1)),
-                    }
-                }
-            }
-            Err(error) => complaints.push(format!("{SAMPLES} cannot be read: {error}")),
-        }
-        let profiles = profiles(&path.join(PROFILES), &plan, &mut complaints);
+        let samples = lines(path, SAMPLES, &mut complaints, |sample: &Sample| {
+            sample.value.is_finite() && plan.case(&sample.key).is_some()
+        });
+        let profiles = match path.join(PROFILES).exists() {
+            true => lines(path, PROFILES, &mut complaints, |profile: &Profile| {
+                plan.case(&profile.key).is_some()
+            }),
+            false => Vec::new(),
+        };
         Ok(Recording {
             path: path.to_path_buf(),
             plan,
@@ -183,24 +181,34 @@ impl Recording {
     }
 }
 
-/// The profiles of this plan in `path`. Only a run that counts has the file.
-fn profiles(path: &Path, plan: &Plan, complaints: &mut Vec<String>) -> Vec<Profile> {
-    let Ok(text) = fs::read(path) else {
-        return Vec::new();
+/// The lines of a file that parse and are `good`; each other one is a
+/// complaint.
+fn lines<T: DeserializeOwned>(
+    folder: &Path,
+    name: &str,
+    complaints: &mut Vec<String>,
+    good: impl Fn(&T) -> bool,
+) -> Vec<T> {
+    let file = match File::open(folder.join(name)) {
+        Ok(file) => file,
+        Err(error) => {
+            complaints.push(format!("{name} cannot be read: {error}"));
+            return Vec::new();
+        }
     };
-    let lines = text.split(|byte| *byte == b'\n').enumerate();
-    let mut profiles = Vec::new();
-    for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
-        match serde_json::from_slice::<Profile>(line) {
-            Ok(profile) if plan.case(&profile.key).is_some() => profiles.push(profile),
-            Ok(_) => complaints.push(format!(
-                "{PROFILES} line {}: not a profile of this plan",
-                number + 1
-            )),
-            Err(_) => complaints.push(format!("{PROFILES} line {}: does not parse", number + 1)),
+    let mut all = Vec::new();
+    for (number, line) in BufReader::new(file).split(b'\n').enumerate() {
+        let item = line
+            .map_err(anyhow::Error::from)
+            .and_then(|line| Ok(serde_json::from_slice::<T>(&line)?));
+        let number = number + 1;
+        match item {
+            Ok(item) if good(&item) => all.push(item),
+            Ok(_) => complaints.push(format!("{name} line {number}: not of this plan")),
+            Err(_) => complaints.push(format!("{name} line {number}: does not parse")),
         }
     }
-    profiles
+    all
 }
 
 /// Writes a file so that a reader sees the old content or the new, never half.

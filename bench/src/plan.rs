@@ -74,6 +74,12 @@ impl Plan {
         rings
     }
 
+    /// Whether instructions are counted: a plan does so in all of its cases or
+    /// in none.
+    pub fn counts(&self) -> bool {
+        self.cases.iter().any(|case| case.operations.is_some())
+    }
+
     /// Samples that the whole plan asks for, before any subject is left out.
     pub fn samples(&self) -> u64 {
         self.cases
@@ -175,7 +181,7 @@ fn permutations(items: &[String]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Pattern, Workload};
+    use crate::case::{Engine, Pattern, Workload};
 
     fn plan(seed: u64) -> Plan {
         let cases = [1, 32]
@@ -185,6 +191,7 @@ mod tests {
                     block_size: 4096,
                     depth,
                     jobs: 1,
+                    engine: Engine::IoUring,
                 };
                 Case {
                     driver: "nullblk".into(),
@@ -194,6 +201,7 @@ mod tests {
                     settings: BTreeMap::new(),
                     runtime_ms: 1,
                     ramp_ms: 0,
+                    operations: None,
                 }
             })
             .to_vec();

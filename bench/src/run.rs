@@ -103,6 +103,7 @@ fn run_boots(
                     folder.append(&sample)?;
                     observer.sample(&sample);
                 }
+                Event::Profile(profile) => folder.append_profile(&profile)?,
                 Event::Done => break,
                 Event::Error { text } => anyhow::bail!("{text}"),
             }

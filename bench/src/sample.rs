@@ -21,7 +21,8 @@ pub struct Sample {
     pub block: u32,
     /// Place of the subject within its block, from 0.
     pub place: u32,
-    /// What was measured (`iops`: completed operations a second, all jobs).
+    /// What was measured (`iops`: completed operations a second, all jobs;
+    /// `instructions`: those that an operation executes).
     pub metric: String,
     /// The number, in the metric's unit.
     pub value: f64,
@@ -31,6 +32,33 @@ pub struct Sample {
     /// Whatever else the load tool said, by name (`lat_ns_mean`, ...).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, f64>,
+}
+
+/// Where the instructions of one sample went: a line of `profiles.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Which case.
+    #[serde(flatten)]
+    pub key: CaseKey,
+    /// Which implementation.
+    pub subject: String,
+    /// Boot, from 0.
+    pub boot: u32,
+    /// Block within the boot, from 0.
+    pub block: u32,
+    /// Most instructions first; together they are the sample.
+    pub functions: Vec<FunctionCount>,
+}
+
+/// Instructions of one function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionCount {
+    /// `user`, `kernel` or `module`.
+    pub space: String,
+    /// The function's name.
+    pub symbol: String,
+    /// How many of its instructions an operation executes.
+    pub instructions: f64,
 }
 
 /// What was read back from one subject when it was set up for one case:
@@ -60,34 +88,6 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// Where the instructions of an operation were spent: a line of
-/// `profiles.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Profile {
-    /// Which case.
-    #[serde(flatten)]
-    pub key: CaseKey,
-    /// Which subject.
-    pub subject: String,
-    /// Boot, from 0.
-    pub boot: u32,
-    /// Block within the boot, from 0.
-    pub block: u32,
-    /// The functions that were seen.
-    pub functions: Vec<FunctionCount>,
-}
-
-/// What one function took.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FunctionCount {
-    /// `user`, `kernel` or `module`.
-    pub space: String,
-    /// Its name.
-    pub symbol: String,
-    /// Instructions an operation.
-    pub instructions: f64,
-}
-
 /// A message from the agent of a boot, one JSON line each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -103,6 +103,8 @@ pub enum Event {
     LeftOut(LeftOut),
     /// A sample was taken.
     Sample(Sample),
+    /// Where the instructions of that sample went.
+    Profile(Profile),
     /// The boot is over, all steps done.
     Done,
     /// The agent gives up: one line that says what and what to do.

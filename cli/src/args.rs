@@ -103,7 +103,10 @@ pub enum RingChoice {
 A case is named PATTERN-SIZE-qdDEPTH-jJOBS-irqMODE, as in randread-4k-qd32-j1-irq1.
 --case selects from the default grid; where nothing there matches, from a larger
 one: read,write,randread,randwrite x 4k,32k,256k,1m,16m x depth 1,8,32,128 x
-jobs 1,2,6 x irqmode 0,1.
+jobs 1,2,6 x irqmode 0,1. With --count in ring 0 the default grid is randread,
+randwrite x 4k x psync and io_uring at depth 1 and 32 x irqmode 0,1,2 and polling,
+as in randread-4k-psync-j1-irq0 or randread-4k-qd32-j1-irq0-poll; `--case '*-q2'`
+is the same with two queues, on two processors.
 
 Samples per case and subject are boots x blocks. A boot (ring 3: a process) is
 the unit of replication, so more boots say more than more blocks do.
@@ -144,12 +147,16 @@ pub struct BenchArguments {
     /// Samples per case and subject; sets the blocks, rounded up to whole ones
     #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "blocks")]
     pub samples: Option<u32>,
-    /// Boots [default: 10; with --quick 4; with --here 1]
+    /// Boots [default: 10; with --quick 4; with --count 2; with --here 1]
     #[arg(long, value_name = "N", value_parser = count())]
     pub boots: Option<u32>,
-    /// Blocks of each case in a boot [default: 4; with --quick 2]
+    /// Blocks of each case in a boot [default: 4; with --quick 2; with --count 1]
     #[arg(long, value_name = "N", value_parser = count())]
     pub blocks: Option<u32>,
+    /// Count instructions instead of time: in the lab's VM by a plugin of QEMU, in ring 3
+    /// under valgrind. Other cases by default, 2 boots, 1 block
+    #[arg(long, conflicts_with_all = ["here", "quick"])]
+    pub count: bool,
     /// Two cases, 4 boots, 2 blocks: a look, not a finding
     #[arg(long)]
     pub quick: bool,
@@ -168,7 +175,7 @@ pub struct BenchArguments {
         value_name = "FILE",
         conflicts_with_all = [
             "drivers", "ring", "subject", "case", "samples", "boots", "blocks",
-            "quick", "seed", "set", "margin",
+            "quick", "count", "seed", "set", "margin",
         ]
     )]
     pub plan: Option<PathBuf>,

@@ -15,7 +15,7 @@ use crate::failure::{Interrupted, Usage};
 use crate::interrupt::{self, Children};
 use crate::process::ProcessLauncher;
 use crate::progress::{LabProgress, RunProgress};
-use crate::{folder, grid, host, lab, output, planning, report};
+use crate::{count, folder, grid, host, lab, output, planning, report};
 
 /// Runs the comparison that was asked for.
 pub fn bench(arguments: &BenchArguments) -> Result<ExitCode> {
@@ -39,7 +39,9 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode> {
     for &ring in &rings {
         let launcher: Box<dyn Launcher> = if ring == 0 && in_vm {
             let lab = lab::open(arguments.source.as_deref())?;
-            let made = lab.up(&LabProgress::new()).and_then(|()| lab.launcher());
+            let made = lab
+                .up(&LabProgress::new())
+                .and_then(|()| lab.launcher(count::vm(&plan)));
             if made.is_err() && interrupt::wanted_soon() {
                 return Err(Interrupted(
                     "interrupted while the lab was made; the next run goes on there",

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use globset::GlobBuilder;
-use ringfence_bench::case::{Case, Pattern, Workload};
+use ringfence_bench::case::{Case, Engine, Pattern, Workload};
 
+use crate::args::BenchArguments;
+use crate::count;
 use crate::failure::Usage;
 
 /// Measured time of a sample and time under load before it, in milliseconds.
@@ -28,13 +30,42 @@ pub fn overhead(ring: u8) -> f64 {
     }
 }
 
+/// Operations of the shorter of the two runs that make a sample of `--count`.
+/// Whatever differs between two starts of fio is spread over twice as many.
+const OPERATIONS: u64 = 5000;
+
+/// Size of a disk, in MiB.
+const DISK_MB: u64 = 4096;
+
+/// Which of the cases are wanted where no glob says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The default grid.
+    Whole,
+    /// Two cases.
+    Quick,
+    /// The grid in which instructions are counted.
+    Count,
+}
+
+impl From<&BenchArguments> for Extent {
+    fn from(arguments: &BenchArguments) -> Extent {
+        match arguments {
+            BenchArguments { count: true, .. } => Extent::Count,
+            BenchArguments { quick: true, .. } => Extent::Quick,
+            _ => Extent::Whole,
+        }
+    }
+}
+
 /// Patterns, sizes, depths, jobs, modes: a grid is their product.
 struct Grid {
     patterns: &'static [Pattern],
     sizes: &'static [u64],
-    depths: &'static [u32],
+    depths: &'static [(Engine, u32)],
     jobs: &'static [u32],
     modes: &'static [Mode],
+    queues: &'static [u32],
 }
 
 /// How completions come.
@@ -49,14 +80,27 @@ enum Mode {
 const RING3: Grid = Grid {
     patterns: &[Pattern::RandRead, Pattern::RandWrite],
     sizes: &[4 << 10],
-    depths: &[1, 32],
+    depths: &[(Engine::IoUring, 1), (Engine::IoUring, 32)],
     jobs: &[1],
     modes: &[Mode::Irq(0), Mode::Irq(1), Mode::Irq(2), Mode::Poll],
+    queues: &[1],
 };
 
 const RING0: Grid = Grid {
     sizes: &[4 << 10, 256 << 10],
     modes: &[Mode::Irq(0), Mode::Irq(1)],
+    ..RING3
+};
+
+/// Nothing that noise needs, so room for more ways through the block layer.
+const COUNT0: Grid = Grid {
+    depths: &[
+        (Engine::Psync, 1),
+        (Engine::IoUring, 1),
+        (Engine::IoUring, 32),
+    ],
+    modes: &[Mode::Irq(0), Mode::Irq(1), Mode::Irq(2), Mode::Poll],
+    queues: &[1, 2],
     ..RING3
 };
 
@@ -68,9 +112,15 @@ const LARGE: Grid = Grid {
         Pattern::RandWrite,
     ],
     sizes: &[4 << 10, 32 << 10, 256 << 10, 1 << 20, 16 << 20],
-    depths: &[1, 8, 32, 128],
+    depths: &[
+        (Engine::IoUring, 1),
+        (Engine::IoUring, 8),
+        (Engine::IoUring, 32),
+        (Engine::IoUring, 128),
+    ],
     jobs: &[1, 2, 6],
     modes: &[Mode::Irq(0), Mode::Irq(1)],
+    queues: &[1],
 };
 
 /// The two cases of `--quick`.
@@ -81,16 +131,23 @@ impl Grid {
         let mut cases = Vec::new();
         for &pattern in self.patterns {
             for &block_size in self.sizes {
-                for &depth in self.depths {
+                for &(engine, depth) in self.depths {
                     for &jobs in self.jobs {
                         for &mode in self.modes {
-                            let workload = Workload {
-                                pattern,
-                                block_size,
-                                depth,
-                                jobs,
-                            };
-                            cases.push(case(driver, ring, workload, mode));
+                            // fio polls through io_uring.
+                            if matches!((mode, engine), (Mode::Poll, Engine::Psync)) {
+                                continue;
+                            }
+                            for &queues in self.queues {
+                                let workload = Workload {
+                                    pattern,
+                                    block_size,
+                                    depth,
+                                    jobs,
+                                    engine,
+                                };
+                                cases.push(case(driver, ring, workload, mode, queues));
+                            }
                         }
                     }
                 }
@@ -100,15 +157,15 @@ impl Grid {
     }
 }
 
-/// One queue of depth 256 is what the upstream Rust driver has; everything
-/// else could be chosen, and is the same for all.
-fn case(driver: &str, ring: u8, workload: Workload, mode: Mode) -> Case {
+/// A queue depth of 256 is what the upstream Rust driver has; everything else
+/// could be chosen, and is the same for all.
+fn case(driver: &str, ring: u8, workload: Workload, mode: Mode, queues: u32) -> Case {
     let mut settings: BTreeMap<String, String> = [
         ("irqmode", "0".into()),
-        ("submit_queues", "1".into()),
+        ("submit_queues", queues.to_string()),
         ("hw_queue_depth", "256".into()),
         ("blocksize", "4096".into()),
-        ("size", "4096".into()),
+        ("size", DISK_MB.to_string()),
     ]
     .map(|(name, value)| (name.to_string(), value))
     .into();
@@ -131,25 +188,45 @@ fn case(driver: &str, ring: u8, workload: Workload, mode: Mode) -> Case {
         settings,
         runtime_ms,
         ramp_ms,
+        operations: None,
     }
 }
 
 /// The default grid of a driver in a ring.
-fn default_cases(driver: &str, ring: u8) -> Vec<Case> {
-    let grid = if ring == 0 { RING0 } else { RING3 };
+fn default_cases(driver: &str, ring: u8, extent: Extent) -> Vec<Case> {
+    let grid = match (ring, extent) {
+        (0, Extent::Count) => COUNT0,
+        (0, _) => RING0,
+        _ => RING3,
+    };
     grid.cases(driver, ring)
 }
 
-/// The cases to run: those that `glob` selects, else the two of `quick`, else
-/// the default grid. A glob that matches in the default grid means those
-/// cases only; else it means the large grid.
-pub fn select(driver: &str, ring: u8, glob: Option<&str>, quick: bool) -> Result<Vec<Case>> {
-    let small = default_cases(driver, ring);
+/// The cases to run: those that `glob` selects, else those of `extent`. A
+/// glob that matches in the default grid means those cases only; else it
+/// means the large grid.
+pub fn select(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<Vec<Case>> {
+    let mut cases = chosen(driver, ring, glob, extent)?;
+    if extent == Extent::Count {
+        for case in &mut cases {
+            // The longer run takes three times as many, and ends where the
+            // disk does.
+            let fit = (DISK_MB << 20) / case.workload.block_size / 3;
+            case.operations = Some(OPERATIONS.min(fit));
+        }
+    }
+    Ok(cases)
+}
+
+fn chosen(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<Vec<Case>> {
+    let small = default_cases(driver, ring, extent);
     let Some(glob) = glob else {
-        return Ok(small
-            .into_iter()
-            .filter(|case| !quick || QUICK.contains(&case.name.as_str()))
-            .collect());
+        let wanted = |case: &Case| match extent {
+            Extent::Whole => true,
+            Extent::Quick => QUICK.contains(&case.name.as_str()),
+            Extent::Count => !count::needs_two(case),
+        };
+        return Ok(small.into_iter().filter(wanted).collect());
     };
     let matcher = GlobBuilder::new(glob)
         .build()
@@ -177,26 +254,57 @@ pub fn select(driver: &str, ring: u8, glob: Option<&str>, quick: bool) -> Result
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn names(ring: u8, glob: &str) -> Vec<String> {
-        let cases = select("nullblk", ring, Some(glob), false).expect(glob);
+        let cases = select("nullblk", ring, Some(glob), Extent::Whole).expect(glob);
         cases.into_iter().map(|case| case.name).collect()
     }
 
     #[test]
     fn default_grids_have_the_sizes_that_the_time_limits_assume() {
-        assert_eq!(default_cases("nullblk", 3).len(), 16);
-        assert_eq!(default_cases("nullblk", 0).len(), 16);
+        let count = |ring, extent| default_cases("nullblk", ring, extent).len();
+        assert_eq!(count(3, Extent::Whole), 16);
+        assert_eq!(count(0, Extent::Whole), 16);
+        assert_eq!(count(3, Extent::Count), 16);
+        assert_eq!(count(0, Extent::Count), 44);
         assert_eq!(LARGE.cases("nullblk", 0).len(), 480);
     }
 
     #[test]
     fn quick_is_two_cases_in_either_ring() {
         for ring in [0, 3] {
-            let cases = select("nullblk", ring, None, true).expect("quick");
+            let cases = select("nullblk", ring, None, Extent::Quick).expect("quick");
             assert_eq!(cases.len(), 2);
         }
+    }
+
+    #[test]
+    fn counted_cases_have_operations_polled_queues_and_names_of_their_own() {
+        let cases = select("nullblk", 0, Some("*"), Extent::Count).expect("count");
+        let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        assert_eq!(names.len(), cases.len());
+        for name in [
+            "randread-4k-psync-j1-irq2",
+            "randwrite-4k-qd32-j1-irq0-poll-q2",
+        ] {
+            assert!(names.contains(name), "{name}");
+        }
+        assert!(cases.iter().all(|case| case.operations == Some(OPERATIONS)));
+        let polled = cases
+            .iter()
+            .filter(|case| case.settings.contains_key("poll_queues"));
+        assert_eq!(polled.count(), 8);
+        let default = select("nullblk", 0, None, Extent::Count).expect("count");
+        assert_eq!(
+            default.len() * 2,
+            cases.len(),
+            "all but those with two queues"
+        );
+        let large = select("nullblk", 0, Some("read-16m-qd1-j1-irq0"), Extent::Count);
+        assert_eq!(large.expect("large")[0].operations, Some(85));
     }
 
     #[test]
@@ -209,9 +317,9 @@ mod tests {
 
     #[test]
     fn a_glob_without_a_match_names_a_few_cases() {
-        let error = select("nullblk", 3, Some("nothing*"), false).expect_err("no match");
+        let error = select("nullblk", 3, Some("nothing*"), Extent::Whole).expect_err("no match");
         let text = error.to_string();
         assert!(text.contains("nothing*") && text.contains("randread-4k-qd32-j1-irq1"));
-        assert!(select("nullblk", 3, Some("a["), false).is_err());
+        assert!(select("nullblk", 3, Some("a["), Extent::Whole).is_err());
     }
 }

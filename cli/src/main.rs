@@ -6,6 +6,7 @@ mod agent;
 mod args;
 mod audit;
 mod bench;
+mod count;
 mod doctor;
 mod drivers;
 mod failure;

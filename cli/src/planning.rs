@@ -28,6 +28,11 @@ pub fn plan(arguments: &BenchArguments) -> Result<Plan> {
         if plan.rings() != [0] {
             return Err(Usage::error("--here is for ring 0; add --ring 0"));
         }
+        if plan.counts() {
+            return Err(Usage::error(
+                "--here cannot count instructions, the lab's VM can; leave --here out",
+            ));
+        }
         if plan.boots > 1 {
             return Err(Usage::error(format!(
                 "--here runs on this kernel, which is one boot; {} were asked for",
@@ -54,7 +59,7 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
         for driver in drivers::DRIVERS {
             if arguments.drivers.is_empty() || arguments.drivers.iter().any(|d| d == driver) {
                 let glob = arguments.case.as_deref();
-                cases.extend(grid::select(driver, ring, glob, arguments.quick)?);
+                cases.extend(grid::select(driver, ring, glob, arguments.into())?);
             }
         }
     }
@@ -85,11 +90,14 @@ fn replication(arguments: &BenchArguments) -> (u32, u32) {
     let boots = arguments.boots.unwrap_or(match arguments {
         BenchArguments { here: true, .. } => 1,
         BenchArguments { quick: true, .. } => 4,
+        BenchArguments { count: true, .. } => 2,
         _ => 10,
     });
-    let blocks = arguments
-        .blocks
-        .unwrap_or(if arguments.quick { 2 } else { 4 });
+    let blocks = arguments.blocks.unwrap_or(match arguments {
+        BenchArguments { quick: true, .. } => 2,
+        BenchArguments { count: true, .. } => 1,
+        _ => 4,
+    });
     let Some(samples) = arguments.samples else {
         return (boots, blocks);
     };
@@ -200,6 +208,9 @@ fn check(plan: &Plan) -> Result<()> {
     if plan.cases.is_empty() {
         bail!("it has no cases");
     }
+    if plan.counts() && plan.cases.iter().any(|case| case.operations.is_none()) {
+        bail!("some cases have operations to count and some have not; make two plans");
+    }
     let mut keys = BTreeSet::new();
     for case in &plan.cases {
         check_case(case).with_context(|| format!("case {:?}", case.name))?;
@@ -260,6 +271,9 @@ fn check_case(case: &Case) -> Result<()> {
         if value == 0 {
             bail!("{name} is 0, must be 1 or more");
         }
+    }
+    if case.operations == Some(0) {
+        bail!("operations is 0, must be 1 or more");
     }
     if case.runtime_ms == 0 {
         bail!("runtime_ms is 0, must be 1 or more");

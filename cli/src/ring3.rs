@@ -126,6 +126,7 @@ impl Workbench for Ring3 {
                 metric: "iops",
                 value: outcome.iops,
                 extra: [("mean_iops".to_owned(), outcome.mean_iops)].into(),
+                functions: Vec::new(),
             })?;
         }
         Ok(())

@@ -15,7 +15,12 @@ use ringfence_bench::agent::{Launcher, Workbench};
 use serde::{Deserialize, Serialize};
 
 pub use host::lab::Lab;
+pub use host::machine::Count;
 pub use host::step::StepStatus;
+
+/// Where the VM's plugin puts the counts of a window and the agent finds them:
+/// a folder that host and guest share.
+pub(crate) const COUNTS: &str = "/lab/out/.counts";
 
 /// What a lab is made from and where it lives.
 pub struct Options {
@@ -38,9 +43,10 @@ pub trait Progress {
 }
 
 impl Lab {
-    /// Boots of this lab, for `bench::run`. The lab must be up.
-    pub fn launcher(&self) -> Result<Box<dyn Launcher>> {
-        Ok(Box::new(self.vm_launcher()?))
+    /// Boots of this lab, for `bench::run`; with `count` their instructions
+    /// are counted. The lab must be up.
+    pub fn launcher(&self, count: Option<Count>) -> Result<Box<dyn Launcher>> {
+        Ok(Box::new(self.vm_launcher(count)?))
     }
 }
 

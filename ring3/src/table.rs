@@ -40,13 +40,15 @@ unsafe extern "C" fn queue<D: Driver>(request: *mut RawRequest, device: *mut c_v
     // SAFETY: By this function's contract.
     match shared.driver.queue(unsafe { Request::from_raw(request) }) {
         Next::Taken => TAKEN,
-        Next::Serve(request) => serve(shared, request),
+        Next::Serve(request) => serve(request, shared),
         Next::Busy(busy) => refuse(busy),
     }
 }
 
+/// Takes its arguments in the order of [`queue`]: crossed, they would cost
+/// every request a move, this way or not.
 #[inline(never)]
-fn serve<D: Driver>(shared: &Shared<D>, mut request: Request) -> i32 {
+fn serve<D: Driver>(mut request: Request, shared: &Shared<D>) -> i32 {
     let served = {
         let mut medium = shared.medium.lock().unwrap_or_else(PoisonError::into_inner);
         shared.driver.serve(&mut medium, &mut request)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use ringfence_bench::case::{Case, Pattern, Workload};
+use ringfence_bench::case::{Case, Engine, Pattern, Workload};
 use ringfence_bench::folder::{Manifest, Recording};
 use ringfence_bench::plan::Plan;
 use ringfence_bench::sample::{Attributes, FunctionCount, LeftOut, Profile, Sample};
@@ -54,6 +54,7 @@ pub fn grid(driver: &str, ring: u8, depths: &[u32]) -> Vec<Case> {
                         block_size,
                         depth: *depth,
                         jobs: 1,
+                        engine: Engine::IoUring,
                     };
                     let settings = [("irqmode".to_string(), mode.to_string())].into();
                     cases.push(Case {
@@ -64,6 +65,7 @@ pub fn grid(driver: &str, ring: u8, depths: &[u32]) -> Vec<Case> {
                         settings,
                         runtime_ms: 1000,
                         ramp_ms: 100,
+                        operations: None,
                     });
                 }
             }

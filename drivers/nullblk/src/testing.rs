@@ -4,6 +4,7 @@ extern crate std;
 
 use core::cell::{Cell, RefCell};
 use std::boxed::Box;
+use std::collections::btree_map::Entry;
 use std::collections::BTreeMap;
 use std::thread_local;
 use std::vec::Vec;
@@ -61,12 +62,12 @@ impl Pages for StdPages {
     }
 
     fn get_or_insert(&mut self, index: u64) -> Result<Page<'_>, OutOfMemory> {
-        if !self.0.contains_key(&index) {
+        if let Entry::Vacant(entry) = self.0.entry(index) {
             if PAGES.get() >= MOST_PAGES.get() {
                 return Err(OutOfMemory);
             }
             PAGES.set(PAGES.get() + 1);
-            self.0.insert(index, (Box::new([0; PAGE_SIZE]), 0));
+            entry.insert((Box::new([0; PAGE_SIZE]), 0));
         }
         self.get(index).ok_or(OutOfMemory)
     }

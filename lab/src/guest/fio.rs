@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::Measured;
-use ringfence_bench::case::Case;
+use ringfence_bench::case::{Case, Engine};
 use serde::Deserialize;
 
 /// Beyond the time it was given, fio has this long to come to an end.
@@ -18,23 +18,21 @@ const GRACE: Duration = Duration::from_secs(60);
 /// Options as the published runs of Rust null block use them: see
 /// docs/METHOD.md. Latencies are off (`gtod_reduce`), since reading the clock
 /// costs more than the driver.
-const OPTIONS: [&str; 15] = [
+const OPTIONS: [&str; 10] = [
     "--name=ringfence",
-    "--ioengine=io_uring",
-    "--fixedbufs=1",
-    "--registerfiles=1",
-    "--nonvectored=1",
     "--gtod_reduce=1",
     "--clocksource=cpu",
     "--direct=1",
     "--norandommap=1",
     "--random_generator=lfsr",
-    "--time_based=1",
     "--group_reporting=1",
     "--cpus_allowed_policy=split",
     "--allow_file_create=0",
     "--output-format=json",
 ];
+
+/// The same for the engine io_uring.
+const IO_URING: [&str; 3] = ["--fixedbufs=1", "--registerfiles=1", "--nonvectored=1"];
 
 /// fio's arguments for a case on a device node.
 pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Vec<String> {
@@ -47,9 +45,23 @@ pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Vec<String> {
         format!("--iodepth={}", load.depth),
         format!("--numjobs={}", load.jobs),
         format!("--cpus_allowed=0-{}", cpus.saturating_sub(1)),
-        format!("--runtime={}ms", case.runtime_ms),
-        format!("--ramp_time={}ms", case.ramp_ms),
+        format!("--ioengine={}", load.engine.as_str()),
     ]);
+    if load.engine == Engine::IoUring {
+        all.extend(IO_URING.map(str::to_string));
+    }
+    if case.settings.get("poll_queues").is_some_and(|n| n != "0") {
+        all.push("--hipri=1".into());
+    }
+    match case.operations {
+        // Of each job.
+        Some(number) => all.push(format!("--number_ios={number}")),
+        None => all.extend([
+            "--time_based=1".into(),
+            format!("--runtime={}ms", case.runtime_ms),
+            format!("--ramp_time={}ms", case.ramp_ms),
+        ]),
+    }
     all
 }
 
@@ -61,7 +73,7 @@ pub fn cpus() -> usize {
 /// Runs a case; operations a second of all jobs.
 pub fn measure(case: &Case, node: &Path) -> Result<Measured> {
     let limit = Duration::from_millis(case.runtime_ms + case.ramp_ms) + GRACE;
-    let text = run(&arguments(case, node, cpus()), limit)?;
+    let text = run(&arguments(case, node, cpus()), Some(limit))?;
     let job = parse(&text)?;
     if job.iops() <= 0.0 {
         bail!(
@@ -74,15 +86,13 @@ pub fn measure(case: &Case, node: &Path) -> Result<Measured> {
         metric: "iops",
         value: job.iops(),
         extra: BTreeMap::from([
-            (
-                "operations".into(),
-                job.read.total_ios + job.write.total_ios,
-            ),
+            ("operations".into(), job.operations()),
             ("runtime_ms".into(), job.read.runtime.max(job.write.runtime)),
             ("usr_cpu".into(), job.usr_cpu),
             ("sys_cpu".into(), job.sys_cpu),
             ("ctx".into(), job.ctx),
         ]),
+        functions: Vec::new(),
     })
 }
 
@@ -92,8 +102,9 @@ pub fn version() -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_string())
 }
 
-/// Runs fio to its end; what it printed.
-pub fn run(arguments: &[String], limit: Duration) -> Result<String> {
+/// Runs fio to its end; what it printed. Without a limit nothing here runs
+/// while fio does.
+pub fn run(arguments: &[String], limit: Option<Duration>) -> Result<String> {
     let ended = attempt(arguments, limit)?;
     if !ended.status.success() {
         bail!(
@@ -116,7 +127,7 @@ pub struct Ended {
 }
 
 /// Runs fio to its end, whichever that is.
-pub fn attempt(arguments: &[String], limit: Duration) -> Result<Ended> {
+pub fn attempt(arguments: &[String], limit: Option<Duration>) -> Result<Ended> {
     let scratch = std::env::temp_dir().join(format!("ringfence-fio-{}", std::process::id()));
     let outcome = run_into(arguments, limit, &scratch);
     for end in ["out", "err"] {
@@ -126,7 +137,7 @@ pub fn attempt(arguments: &[String], limit: Duration) -> Result<Ended> {
 }
 
 /// Output goes to files: a pipe that nobody reads could stop fio.
-fn run_into(arguments: &[String], limit: Duration, scratch: &Path) -> Result<Ended> {
+fn run_into(arguments: &[String], limit: Option<Duration>, scratch: &Path) -> Result<Ended> {
     let file = |end: &str| {
         let path = scratch.with_extension(end);
         File::create(&path).with_context(|| format!("ring 0: {} cannot be written", path.display()))
@@ -140,6 +151,9 @@ fn run_into(arguments: &[String], limit: Duration, scratch: &Path) -> Result<End
         .context("ring 0: fio cannot be started; install the package fio")?;
     let start = Instant::now();
     let status = loop {
+        let Some(limit) = limit else {
+            break child.wait().context("ring 0: fio is lost")?;
+        };
         if let Some(status) = child.try_wait().context("ring 0: fio is lost")? {
             break status;
         }
@@ -215,6 +229,11 @@ pub struct Direction {
 }
 
 impl Job {
+    /// Operations, both directions.
+    pub fn operations(&self) -> f64 {
+        self.read.total_ios + self.write.total_ios
+    }
+
     /// Operations a second, both directions.
     pub fn iops(&self) -> f64 {
         self.read.iops + self.write.iops
@@ -241,7 +260,7 @@ pub fn parse(text: &str) -> Result<Job> {
 
 #[cfg(test)]
 mod tests {
-    use ringfence_bench::case::{Pattern, Workload};
+    use ringfence_bench::case::{Engine, Pattern, Workload};
 
     use super::*;
 
@@ -289,10 +308,12 @@ mod tests {
                 block_size: 4096,
                 depth: 32,
                 jobs: 2,
+                engine: Engine::IoUring,
             },
             settings: BTreeMap::new(),
             runtime_ms: 1500,
             ramp_ms: 500,
+            operations: None,
         };
         let line = arguments(&case, Path::new("/dev/x"), 2).join(" ");
         for part in [

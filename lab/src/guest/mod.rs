@@ -1,10 +1,12 @@
 //! What runs on the kernel under test: in the guest, or on the machine itself.
 
 pub mod attributes;
+pub mod count;
 pub mod device;
 pub mod environment;
 pub mod fio;
 pub mod module;
 pub mod nullblk;
 pub mod settings;
+mod symbols;
 pub mod tests;

@@ -9,6 +9,7 @@ use ringfence_bench::agent::{Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
 
 use super::attributes;
+use super::count::Counter;
 use super::device::{mount_configfs, Device, Disk};
 use super::environment;
 use super::fio;
@@ -117,6 +118,8 @@ pub struct NullblkBench {
     ours: Vec<&'static str>,
     /// Subjects that this kernel cannot have, and why.
     absent: BTreeMap<String, String>,
+    /// Once something was counted.
+    counter: Option<Counter>,
 }
 
 impl NullblkBench {
@@ -130,6 +133,7 @@ impl NullblkBench {
             present: BTreeMap::new(),
             ours: Vec::new(),
             absent: BTreeMap::new(),
+            counter: None,
         })
     }
 
@@ -288,7 +292,18 @@ impl Workbench for NullblkBench {
             let Some(present) = self.present.get(*name) else {
                 bail!("ring 0: {name} is measured before it is set up");
             };
-            taken(fio::measure(case, &present.disk.node())?)?;
+            let node = present.disk.node();
+            taken(match case.operations {
+                None => fio::measure(case, &node)?,
+                Some(_) => {
+                    if self.counter.is_none() {
+                        self.counter = Some(Counter::new(case, &node)?);
+                    }
+                    let module = find(name)?.module;
+                    let counter = self.counter.as_ref().context("made above")?;
+                    counter.measure(case, &node, module)?
+                }
+            })?;
         }
         Ok(())
     }
@@ -332,6 +347,7 @@ fn fixed_upstream(name: &str) -> Option<&'static str> {
     match name {
         "submit_queues" => Some("1"),
         "hw_queue_depth" => Some("256"),
+        "poll_queues" => Some("0"),
         _ => None,
     }
 }

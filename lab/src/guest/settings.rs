@@ -6,12 +6,13 @@ use anyhow::{bail, Result};
 use ringfence_bench::case::Case;
 
 /// Settings in the driver's configfs directory.
-const DRIVER: [&str; 5] = [
+const DRIVER: [&str; 6] = [
     "size",
     "blocksize",
     "submit_queues",
     "hw_queue_depth",
     "irqmode",
+    "poll_queues",
 ];
 
 /// Queue attributes, in the order in which they are written: a scheduler
@@ -95,7 +96,7 @@ fn known(names: &[&'static str], name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use ringfence_bench::case::{Pattern, Workload};
+    use ringfence_bench::case::{Engine, Pattern, Workload};
 
     use super::*;
 
@@ -109,6 +110,7 @@ mod tests {
                 block_size,
                 depth: 1,
                 jobs: 1,
+                engine: Engine::IoUring,
             },
             settings: settings
                 .iter()
@@ -116,6 +118,7 @@ mod tests {
                 .collect(),
             runtime_ms: 1,
             ramp_ms: 0,
+            operations: None,
         }
     }
 

@@ -67,7 +67,11 @@ pub fn known(cache: &Cache) -> Accelerator {
 
 /// Boots and powers off; the seconds it took, or why not.
 fn boots(cache: &Cache, accelerator: Accelerator) -> Result<Result<f64, String>> {
-    let machine = Machine { cache, accelerator };
+    let machine = Machine {
+        cache,
+        accelerator,
+        count: None,
+    };
     let run = Run::new(cache, "probe")?;
     let mut child = machine.start(Mode::Probe, &run)?;
     // The line is not read: the probe writes nothing to it.

@@ -13,9 +13,10 @@ use super::boot;
 use super::cache::Cache;
 use super::kernel::Kernel;
 use super::link::{Vm, VmLauncher};
-use super::machine::{forget_status, Machine, Mode, Run};
+use super::machine::{forget_status, Accelerator, Count, Machine, Mode, Run};
 use super::modules;
 use super::needs;
+use super::plugin;
 use super::root;
 use super::sources::Sources;
 use super::step::{Step, StepStatus, Steps};
@@ -41,6 +42,7 @@ struct Fixed {
     c_subjects: Step,
     boot: Step,
     accelerator: Step,
+    plugin: Step,
 }
 
 impl Lab {
@@ -64,6 +66,7 @@ impl Lab {
         let c_subjects = attribution::c_step(cache, &tree);
         let boot = boot::step(cache, &packages);
         let accelerator = accelerator::step(cache, &boot);
+        let plugin = plugin::step(cache, &root);
         Fixed {
             root,
             packages,
@@ -73,6 +76,7 @@ impl Lab {
             c_subjects,
             boot,
             accelerator,
+            plugin,
         }
     }
 
@@ -101,6 +105,7 @@ impl Lab {
             log.line(&accelerator::probe(cache)?);
             Ok(())
         })?;
+        steps.run(&fixed.plugin, |log| plugin::make(cache, log))?;
         let start = Instant::now();
         progress.start("agent");
         let fresh = boot::agent(cache, &self.options.agent)?;
@@ -137,6 +142,7 @@ impl Lab {
         }
         all.push(self.step_status(&fixed.boot));
         all.push(self.step_status(&fixed.accelerator));
+        all.push(self.step_status(&fixed.plugin));
         let agent = cache.lab().join("bin/ringfence");
         let same = fs::read(&agent)
             .ok()
@@ -249,18 +255,28 @@ impl Lab {
     }
 
     /// Boots of this lab.
-    pub(crate) fn vm_launcher(&self) -> Result<VmLauncher> {
+    pub(crate) fn vm_launcher(&self, count: Option<Count>) -> Result<VmLauncher> {
         self.usable()?;
         let lock = self.cache.lock()?;
         forget_status(&self.cache.lab().join("out"));
-        let accelerator = accelerator::known(&self.cache);
-        Ok(VmLauncher::new(self.cache.clone(), accelerator, lock))
+        // Only QEMU's translator can count.
+        let accelerator = match count {
+            Some(_) => Accelerator::Tcg,
+            None => accelerator::known(&self.cache),
+        };
+        Ok(VmLauncher::new(
+            self.cache.clone(),
+            accelerator,
+            count,
+            lock,
+        ))
     }
 
     fn machine(&self) -> Machine<'_> {
         Machine {
             cache: &self.cache,
             accelerator: accelerator::known(&self.cache),
+            count: None,
         }
     }
 

@@ -14,7 +14,7 @@ use ringfence_bench::plan::BootPlan;
 use ringfence_bench::sample::Event;
 
 use super::cache::{Cache, Lock};
-use super::machine::{Accelerator, Machine, Mode, Run};
+use super::machine::{Accelerator, Count, Machine, Mode, Run};
 
 /// A guest that says nothing for this long, beyond the time it was asked to
 /// measure, hangs.
@@ -27,15 +27,23 @@ const READY: &str = "ringfence: ready";
 pub struct VmLauncher {
     cache: Arc<Cache>,
     accelerator: Accelerator,
+    count: Option<Count>,
     _lock: Lock,
 }
 
 impl VmLauncher {
-    /// Keeps the lab for this process while it lives.
-    pub fn new(cache: Arc<Cache>, accelerator: Accelerator, lock: Lock) -> VmLauncher {
+    /// Keeps the lab for this process while it lives. `count` boots VMs whose
+    /// instructions are counted.
+    pub fn new(
+        cache: Arc<Cache>,
+        accelerator: Accelerator,
+        count: Option<Count>,
+        lock: Lock,
+    ) -> VmLauncher {
         VmLauncher {
             cache,
             accelerator,
+            count,
             _lock: lock,
         }
     }
@@ -50,9 +58,12 @@ impl Launcher for VmLauncher {
         let machine = Machine {
             cache: &self.cache,
             accelerator: self.accelerator,
+            count: self.count,
         };
         let mut all = machine.describe()?;
-        if let Ok(text) = std::fs::read_to_string(self.cache.path().join("accelerator")) {
+        if self.count.is_some() {
+            all.insert("accelerator_why".into(), "it counts instructions".into());
+        } else if let Ok(text) = std::fs::read_to_string(self.cache.path().join("accelerator")) {
             if let Some((_, why)) = text.split_once(": ") {
                 all.insert("accelerator_why".into(), why.to_string());
             }
@@ -64,6 +75,7 @@ impl Launcher for VmLauncher {
         let machine = Machine {
             cache: &self.cache,
             accelerator: self.accelerator,
+            count: self.count,
         };
         let vm = Vm::start(&machine, Mode::Agent, &format!("boot{number}"))?;
         Ok(Box::new(VmLink { vm, limit: SILENCE }))

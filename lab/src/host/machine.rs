@@ -10,7 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 
 use super::cache::Cache;
+use super::plugin::PLUGIN;
 use super::root;
+use crate::COUNTS;
 
 /// Folders of past boots that are kept for reading.
 const KEPT_RUNS: usize = 40;
@@ -44,6 +46,17 @@ impl Accelerator {
             Accelerator::Tcg => "Opteron_G3,misalignsse=off",
         }
     }
+}
+
+/// A VM whose instructions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// One processor, whose clock is its instructions: as many timer ticks
+    /// fall into an operation on a slow host as on a fast one.
+    One,
+    /// Two, for what needs two; QEMU counts no time in instructions there
+    /// with a plugin ("Bad icount read" in 10.0), so ticks follow the host.
+    Two,
 }
 
 /// What the guest does after its boot; see `init.sh`.
@@ -157,6 +170,8 @@ pub struct Machine<'a> {
     pub cache: &'a Cache,
     /// What executes it.
     pub accelerator: Accelerator,
+    /// What its instructions are counted with, which only TCG can.
+    pub count: Option<Count>,
 }
 
 impl Machine<'_> {
@@ -164,7 +179,12 @@ impl Machine<'_> {
     pub fn arguments(&self, mode: Mode, run: &str, extra: &str) -> Vec<String> {
         let accelerator = match self.accelerator {
             Accelerator::Kvm => "kvm",
+            Accelerator::Tcg if self.count == Some(Count::One) => "tcg,thread=single",
             Accelerator::Tcg => "tcg,thread=multi",
+        };
+        let processors = match self.count {
+            Some(Count::One) => "1",
+            _ => "2",
         };
         // panic=-1 with -no-reboot turns a panic into QEMU's end. KASLR stays
         // on: layouts are part of what differs between boots.
@@ -176,7 +196,7 @@ impl Machine<'_> {
         let share = |path: &str, tag: &str, flags: &str| {
             format!("local,path={path},mount_tag={tag},security_model=none,multidevs=remap{flags}")
         };
-        [
+        let mut all = [
             "-machine",
             "q35",
             "-accel",
@@ -184,7 +204,7 @@ impl Machine<'_> {
             "-cpu",
             self.accelerator.cpu(),
             "-smp",
-            "2",
+            processors,
             "-m",
             "2G",
             "-nodefaults",
@@ -209,7 +229,15 @@ impl Machine<'_> {
             "chardev:line",
         ]
         .map(str::to_string)
-        .to_vec()
+        .to_vec();
+        if self.count == Some(Count::One) {
+            all.extend(["-icount", "shift=0,sleep=off"].map(str::to_string));
+        }
+        if self.count.is_some() {
+            all.push("-plugin".into());
+            all.push(format!("file={PLUGIN},out={COUNTS}"));
+        }
+        all
     }
 
     /// QEMU for one boot, not started.
@@ -291,6 +319,7 @@ mod tests {
         let machine = Machine {
             cache: &cache,
             accelerator: Accelerator::Tcg,
+            count: None,
         };
         let line = machine.arguments(Mode::Agent, "7", "").join(" ");
         assert!(line.contains("-cpu Opteron_G3") && line.contains("-accel tcg,thread=multi"));

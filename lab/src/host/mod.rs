@@ -11,6 +11,7 @@ pub mod link;
 pub mod machine;
 pub mod modules;
 pub mod needs;
+pub mod plugin;
 pub mod root;
 pub mod sources;
 pub mod step;

@@ -76,7 +76,7 @@ fn load(disks: &[Disk; 2]) -> Result<()> {
         arguments.push("--name=test".into());
         arguments.push(format!("--filename={}", disk.node().display()));
     }
-    let job = fio::parse(&fio::run(&arguments, Duration::from_secs(60))?)?;
+    let job = fio::parse(&fio::run(&arguments, Some(Duration::from_secs(60)))?)?;
     let total = job.read.total_ios + job.write.total_ios;
     ensure!(total == 512.0, "{total} of 512 operations completed");
     Ok(())

@@ -71,7 +71,7 @@ pub fn late(modules: &Path) -> Result<()> {
     disk.set_queue("io_timeout", "1000").context("io_timeout")?;
     let start = Instant::now();
     let options = ["--rw=randread", "--bs=4k", "--iodepth=1", "--number_ios=1"];
-    let ended = fio::attempt(&arguments(&disk, &options), LIMIT)?;
+    let ended = fio::attempt(&arguments(&disk, &options), Some(LIMIT))?;
     let took = start.elapsed();
     let said = format!("{}{}", ended.errors, ended.output);
     let errors: Vec<&str> = said

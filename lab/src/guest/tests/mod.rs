@@ -180,7 +180,7 @@ fn powered(loaded: &Loaded, name: &str, settings: &[(&str, &str)]) -> Result<(De
 
 /// Runs fio on a disk, with these options beside the usual ones.
 fn load(disk: &Disk, options: &[&str]) -> Result<fio::Job> {
-    fio::parse(&fio::run(&arguments(disk, options), LIMIT)?)
+    fio::parse(&fio::run(&arguments(disk, options), Some(LIMIT))?)
 }
 
 /// fio's arguments for that.

@@ -1,0 +1,255 @@
+//! Instructions of an operation, by the plugin of the VM.
+//!
+//! fio runs twice, with N operations and with 3N; what the second run
+//! executes beyond the first, over 2N, is an operation's own. Start and end
+//! of fio are in both and cancel out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{bail, Context, Result};
+use ringfence_bench::agent::Measured;
+use ringfence_bench::case::Case;
+use ringfence_bench::sample::FunctionCount;
+use ringfence_plugin::mark;
+use serde::Deserialize;
+
+use super::fio;
+use super::symbols::Symbols;
+use crate::COUNTS;
+
+/// Functions below this many instructions an operation are told together:
+/// they are timer ticks, and what differs between two starts of fio.
+const SHOWN: f64 = 0.1;
+
+/// The kernel's functions that are C's inline ones, made callable for Rust:
+/// a C driver has them in its own code, so they are counted as the module's.
+const HELPER: &str = "rust_helper_";
+
+/// A line of the plugin's.
+#[derive(Debug, Deserialize, PartialEq)]
+struct Count {
+    /// Of a translation block; 0 is all of user space, 1 what found no
+    /// counter.
+    address: u64,
+    instructions: u64,
+}
+
+/// Counts operations in this boot.
+pub struct Counter {
+    symbols: Symbols,
+}
+
+impl Counter {
+    /// Reads the kernel's symbols, all modules being loaded, and runs fio
+    /// once, so that it is in memory from here on.
+    pub fn new(case: &Case, node: &Path) -> Result<Counter> {
+        window(case, node)?;
+        Ok(Counter {
+            symbols: Symbols::read().context("ring 0: functions have no names")?,
+        })
+    }
+
+    /// Instructions of an operation of a case; `module` is the driver's.
+    pub fn measure(&self, case: &Case, node: &Path, module: &str) -> Result<Measured> {
+        let short = case
+            .operations
+            .context("ring 0: a case without operations cannot be counted")?;
+        let long = Case {
+            operations: Some(3 * short),
+            ..case.clone()
+        };
+        let operations = (2 * short * u64::from(case.workload.jobs)) as f64;
+        let mut functions = BTreeMap::new();
+        self.add(
+            &mut functions,
+            window(case, node)?,
+            module,
+            -1.0 / operations,
+        )?;
+        self.add(
+            &mut functions,
+            window(&long, node)?,
+            module,
+            1.0 / operations,
+        )?;
+        let sum = |wanted: &str| -> f64 {
+            let of = functions.iter().filter(|((space, _), _)| *space == wanted);
+            of.map(|(_, instructions)| instructions).sum()
+        };
+        let (user, kernel, module) = (sum("user"), sum("kernel"), sum("module"));
+        Ok(Measured {
+            metric: "instructions",
+            value: user + kernel + module,
+            extra: BTreeMap::from([
+                ("user".to_string(), user),
+                ("kernel".to_string(), kernel),
+                ("module".to_string(), module),
+                ("operations".to_string(), operations),
+            ]),
+            functions: told(functions),
+        })
+    }
+
+    /// Adds counts, each times `weight`, to the functions that they are of.
+    fn add(
+        &self,
+        functions: &mut BTreeMap<(&'static str, String), f64>,
+        counts: Vec<Count>,
+        module: &str,
+        weight: f64,
+    ) -> Result<()> {
+        for count in counts {
+            let function = match count.address {
+                0 => ("user", "fio and its libraries".to_string()),
+                1 => bail!(
+                    "ring 0: this boot ran more code than there are counters; choose fewer cases \
+                     with --case"
+                ),
+                address => match self.symbols.find(address) {
+                    None => ("kernel", "unknown".into()),
+                    Some(function) => {
+                        let own = function.module.as_deref() == Some(module)
+                            || function.name.starts_with(HELPER);
+                        let space = if own { "module" } else { "kernel" };
+                        (space, function.name.clone())
+                    }
+                },
+            };
+            *functions.entry(function).or_default() += count.instructions as f64 * weight;
+        }
+        Ok(())
+    }
+}
+
+/// What is executed while fio does a case's operations, and starts and ends.
+fn window(case: &Case, node: &Path) -> Result<Vec<Count>> {
+    let _ = fs::remove_file(COUNTS);
+    // What was said before is sent by interrupts, which are not fio's.
+    let _ = rustix::termios::tcdrain(std::io::stdout());
+    let arguments = fio::arguments(case, node, fio::cpus());
+    mark::begin();
+    let output = fio::run(&arguments, None);
+    mark::end();
+    let job = fio::parse(&output?)?;
+    let wanted = case.operations.unwrap_or(0) * u64::from(case.workload.jobs);
+    if job.operations() != wanted as f64 {
+        bail!(
+            "ring 0: fio did {} operations on {} instead of {wanted}",
+            job.operations(),
+            node.display()
+        );
+    }
+    let text = fs::read_to_string(COUNTS).context(
+        "ring 0: the VM did not count; instructions are counted in a VM that `ringfence bench \
+         --count` started",
+    )?;
+    parse(&text)
+}
+
+fn parse(text: &str) -> Result<Vec<Count>> {
+    let parsed: serde_json::Result<Vec<Count>> = text.lines().map(serde_json::from_str).collect();
+    parsed.context("ring 0: the plugin's counts do not parse; run `ringfence lab up`")
+}
+
+/// The functions of each space, most instructions first, small ones together.
+fn told(functions: BTreeMap<(&'static str, String), f64>) -> Vec<FunctionCount> {
+    let mut all = Vec::new();
+    let mut small: BTreeMap<&str, f64> = BTreeMap::new();
+    for ((space, symbol), instructions) in functions {
+        if instructions.abs() < SHOWN {
+            *small.entry(space).or_default() += instructions;
+            continue;
+        }
+        all.push(FunctionCount {
+            space: space.into(),
+            symbol,
+            instructions,
+        });
+    }
+    all.sort_by(|a, b| b.instructions.total_cmp(&a.instructions));
+    all.extend(
+        small
+            .into_iter()
+            .map(|(space, instructions)| FunctionCount {
+                space: space.into(),
+                symbol: "others".into(),
+                instructions,
+            }),
+    );
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counter() -> Counter {
+        let text = "\
+ffffffff81000000 T submit_bio
+ffffffff81000100 T rust_helper_blk_mq_rq_to_pdu
+ffffffffc0000000 t null_queue_rq\t[null_blk]
+ffffffffc0001000 t p9_client_rpc\t[9pnet]
+";
+        Counter {
+            symbols: Symbols::parse(text),
+        }
+    }
+
+    #[test]
+    fn counts_belong_to_user_space_the_kernel_or_the_drivers_module() {
+        let text = "\
+{\"address\":0,\"instructions\":100}
+{\"address\":18446744071578845184,\"instructions\":20}
+{\"address\":18446744071578845200,\"instructions\":4}
+{\"address\":18446744071578845440,\"instructions\":6}
+{\"address\":18446744072635809792,\"instructions\":8}
+{\"address\":18446744072635813888,\"instructions\":2}
+";
+        let mut functions = BTreeMap::new();
+        let counts = parse(text).unwrap();
+        counter()
+            .add(&mut functions, counts, "null_blk", 0.5)
+            .unwrap();
+        let told: Vec<(String, String, f64)> = told(functions)
+            .into_iter()
+            .map(|f| (f.space, f.symbol, f.instructions))
+            .collect();
+        let expected = [
+            ("user", "fio and its libraries", 50.0),
+            ("kernel", "submit_bio", 12.0),
+            ("module", "null_queue_rq", 4.0),
+            ("module", "rust_helper_blk_mq_rq_to_pdu", 3.0),
+            ("kernel", "p9_client_rpc", 1.0),
+        ]
+        .map(|(space, symbol, n)| (space.to_string(), symbol.to_string(), n));
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn small_functions_are_told_together_and_nothing_is_lost() {
+        let functions = BTreeMap::from([
+            (("kernel", "a".to_string()), 5.0),
+            (("kernel", "b".to_string()), 0.03125),
+            (("kernel", "c".to_string()), -0.0625),
+        ]);
+        let told = told(functions);
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[1].symbol, "others");
+        let sum: f64 = told.iter().map(|f| f.instructions).sum();
+        assert_eq!(sum, 5.0 - 0.03125);
+    }
+
+    #[test]
+    fn more_code_than_counters_is_an_error_with_a_way_out() {
+        let count = Count {
+            address: 1,
+            instructions: 1,
+        };
+        let error = counter()
+            .add(&mut BTreeMap::new(), vec![count], "null_blk", 1.0)
+            .unwrap_err();
+        assert!(error.to_string().contains("--case"));
+    }
+}
