@@ -32,7 +32,7 @@ pub fn page(summary: &Summary) -> Result<String> {
         tables::cases(&mut html, section);
         plots(&mut html, summary, section)?;
         // What was read back belongs to cases, not to metrics.
-        if section.metric == crate::summary::IOPS {
+        if !crate::summary::derived(section.metric) {
             parity::table(&mut html, section);
             tables::left_out(&mut html, section);
         }

@@ -142,6 +142,7 @@ impl Shape {
             plan,
             manifest,
             samples,
+            profiles: Vec::new(),
             complaints: Vec::new(),
         }
     }
