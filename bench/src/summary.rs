@@ -1,6 +1,7 @@
 //! What a run says: `summary.json`.
 
 mod cases;
+mod counts;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::case::CaseKey;
 use crate::folder::Recording;
 use crate::parity::ParityItem;
-use crate::sample::LeftOut;
+use crate::sample::{FunctionCount, LeftOut};
 use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
 use crate::statistics::verdict::{Better, Direction, Verdict};
@@ -26,6 +27,18 @@ pub const IOPS: &str = "iops";
 /// Nanoseconds an operation above those of the subject [`EMPTY`], derived
 /// from `iops`.
 pub const DRIVER_COST: &str = "driver-cost";
+
+/// Instructions that an operation executes, as sampled.
+pub const INSTRUCTIONS: &str = "instructions";
+
+/// Those of them in the driver's own module, derived from the samples of
+/// `instructions`.
+pub const MODULE_INSTRUCTIONS: &str = "module-instructions";
+
+/// Whether a metric is worked out from the samples of another one.
+pub fn derived(metric: &str) -> bool {
+    [DRIVER_COST, MODULE_INSTRUCTIONS].contains(&metric)
+}
 
 /// All of `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +117,8 @@ pub struct CaseSummary {
     /// Driver, ring and name.
     #[serde(flatten)]
     pub key: CaseKey,
-    /// [`IOPS`] or [`DRIVER_COST`].
+    /// [`IOPS`], [`DRIVER_COST`], [`INSTRUCTIONS`] or
+    /// [`MODULE_INSTRUCTIONS`].
     pub metric: String,
     /// Unit of the metric.
     pub unit: String,
@@ -117,6 +131,10 @@ pub struct CaseSummary {
     pub main: Comparison,
     /// The first subject against each further one.
     pub against: BTreeMap<String, Comparison>,
+    /// Where the instructions of each subject went; only for
+    /// [`INSTRUCTIONS`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, Counts>,
     /// What was read back from the subjects.
     pub parity: Vec<ParityItem>,
     /// Subjects that this case goes without.
@@ -135,6 +153,20 @@ pub struct SubjectSummary {
     pub sd: Option<f64>,
     /// Interval of the mean; `None` for one value.
     pub ci95: Option<Interval>,
+}
+
+/// Instructions of an operation by where they were executed: means over all
+/// samples.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// The load and its libraries.
+    pub user: f64,
+    /// The kernel and other modules.
+    pub kernel: f64,
+    /// The driver under test.
+    pub module: f64,
+    /// The functions of `module`, most instructions first.
+    pub functions: Vec<FunctionCount>,
 }
 
 /// A mean and its 95% interval.
@@ -221,7 +253,7 @@ pub fn summarise(recording: &Recording) -> Summary {
         guest: manifest.guest.clone(),
         guest_varies: manifest.guest_varies.clone(),
     };
-    run.warnings = warnings::of(&run);
+    run.warnings = warnings::of(&run, plan.counts());
     Summary {
         run,
         cases: cases::summarise(recording, &table),

@@ -4,7 +4,9 @@ mod synthetic;
 
 use ringfence_bench::folder::Recording;
 use ringfence_bench::statistics::verdict::{Direction, Verdict};
-use ringfence_bench::summary::{summarise, Summary, DRIVER_COST, IOPS};
+use ringfence_bench::summary::{
+    summarise, Summary, DRIVER_COST, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+};
 use synthetic::{grid, leave_out, set, Shape};
 
 /// The verdicts of the main comparison, in the plan's order.
@@ -282,4 +284,72 @@ fn samples_of_unknown_metrics_and_subjects_are_named_and_not_used() {
     let complaints = summary.run.complaints.join("\n");
     assert!(complaints.contains("bogomips") && complaints.contains("stranger"));
     assert!(!summary.run.complete);
+}
+
+/// A run that counted instructions: as many in every boot.
+fn counted(rust: f64, c: f64) -> Recording {
+    let mut recording = Shape {
+        boots: 2,
+        blocks: 1,
+        ..Shape::default()
+    }
+    .recording();
+    for case in &mut recording.plan.cases {
+        case.operations = Some(1000);
+    }
+    for sample in &mut recording.samples {
+        let module = if sample.subject == "rust" { rust } else { c };
+        sample.metric = INSTRUCTIONS.into();
+        sample.value = 5000.0 + module;
+        sample.extra = [("user", 1500.0), ("kernel", 3500.0), ("module", module)]
+            .map(|(name, value)| (name.to_string(), value))
+            .into();
+    }
+    recording
+}
+
+#[test]
+fn counts_that_do_not_vary_have_intervals_of_no_width_and_verdicts() {
+    let summary = summarise(&counted(21.0, 96.0));
+    let (total, module) = (&summary.cases[0], &summary.cases[1]);
+    assert_eq!(
+        (&*total.metric, &*module.metric),
+        (INSTRUCTIONS, MODULE_INSTRUCTIONS)
+    );
+    assert_eq!(module.main.verdict, Verdict::Faster, "less is better");
+    let ends = module.main.headline.as_ref().unwrap().ci95.unwrap();
+    assert_eq!(ends.lo, ends.hi);
+    assert!((ends.lo - (21.0 / 96.0 - 1.0)).abs() < 1e-12);
+    assert_eq!(module.subjects["rust"].sd, Some(0.0));
+    // 5021 of 5096 is 1.5% less.
+    assert_eq!(total.main.verdict, Verdict::Faster);
+    let counts = &total.counts["c"];
+    assert_eq!(
+        (counts.user, counts.kernel, counts.module),
+        (1500.0, 3500.0, 96.0)
+    );
+    assert!(module.counts.is_empty(), "told once");
+    assert!(
+        summary.run.warnings.is_empty(),
+        "{:?}",
+        summary.run.warnings
+    );
+}
+
+#[test]
+fn equal_counts_are_equivalent_and_point_nowhere() {
+    let summary = summarise(&counted(50.0, 50.0));
+    for case in &summary.cases {
+        assert_eq!(case.main.verdict, Verdict::Equivalent);
+        assert_eq!(case.main.direction, Direction::None);
+    }
+}
+
+#[test]
+fn a_time_in_a_plan_of_counts_is_of_no_use() {
+    let mut recording = counted(21.0, 96.0);
+    recording.samples[0].metric = IOPS.into();
+    let summary = summarise(&recording);
+    assert_eq!(summary.run.samples.taken + 1, summary.run.samples.expected);
+    assert!(summary.run.complaints[0].contains("metric iops"));
 }

@@ -14,9 +14,9 @@ use crate::failure::Usage;
 use crate::ring3;
 
 /// Serves one boot.
-pub fn agent(ring: u8, modules: Option<PathBuf>) -> Result<ExitCode> {
+pub fn agent(ring: u8, modules: Option<PathBuf>, counts: Option<PathBuf>) -> Result<ExitCode> {
     let mut bench: Box<dyn Workbench> = match (ring, modules) {
-        (3, _) => ring3::workbench()?,
+        (3, _) => ring3::workbench(counts)?,
         (0, Some(modules)) => Box::new(Stoppable {
             inner: ringfence_lab::workbench(modules)?,
             stop: stop_flag()?,

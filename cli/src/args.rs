@@ -74,6 +74,9 @@ apart, as `tests`. `no SAFETY` counts unsafe without a SAFETY comment or a
         /// Folder of the kernel modules (ring 0)
         #[arg(long)]
         modules: Option<PathBuf>,
+        /// File that callgrind writes to, with a number at its end (ring 3)
+        #[arg(long)]
+        counts: Option<PathBuf>,
     },
     /// Run the tests that belong inside the guest
     #[command(hide = true)]

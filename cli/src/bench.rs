@@ -50,7 +50,11 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode> {
             }
             made?
         } else {
-            Box::new(ProcessLauncher::new(ring, modules.clone())?)
+            let launcher = ProcessLauncher::new(ring, modules.clone())?;
+            Box::new(match plan.counts() {
+                true => launcher.counting()?,
+                false => launcher,
+            })
         };
         launchers.push((ring, launcher));
     }

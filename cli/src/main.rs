@@ -6,6 +6,7 @@ mod agent;
 mod args;
 mod audit;
 mod bench;
+mod callgrind;
 mod count;
 mod doctor;
 mod drivers;
@@ -55,7 +56,11 @@ fn command() -> ExitCode {
         Command::Lab(arguments) => lab::lab(&arguments),
         Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),
         Command::Doctor => doctor::doctor(),
-        Command::Agent { ring, modules } => agent::agent(ring, modules),
+        Command::Agent {
+            ring,
+            modules,
+            counts,
+        } => agent::agent(ring, modules, counts),
         Command::GuestTests { modules } => agent::guest_tests(modules),
     };
     match result {

@@ -16,6 +16,7 @@ use ringfence_bench::plan::BootPlan;
 use ringfence_bench::sample::Event;
 use rustix::process::Signal;
 
+use crate::callgrind::Callgrind;
 use crate::{host, interrupt};
 
 /// Silence that a boot is allowed beyond the time of its longest block.
@@ -32,6 +33,8 @@ pub struct ProcessLauncher {
     program: PathBuf,
     ring: u8,
     modules: Option<PathBuf>,
+    /// Where callgrind writes, if the agents run under it.
+    callgrind: Option<Callgrind>,
 }
 
 impl ProcessLauncher {
@@ -41,14 +44,29 @@ impl ProcessLauncher {
             program: std::env::current_exe().context("this program's own path is unknown")?,
             ring,
             modules,
+            callgrind: None,
+        })
+    }
+
+    /// The same with the agents under callgrind.
+    pub fn counting(self) -> Result<ProcessLauncher> {
+        Ok(ProcessLauncher {
+            callgrind: Some(Callgrind::new()?),
+            ..self
         })
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.callgrind {
+            Some(callgrind) => callgrind.command(&self.program),
+            None => Command::new(&self.program),
+        };
         command.args(["agent", "--ring", &self.ring.to_string()]);
         if let Some(modules) = &self.modules {
             command.arg("--modules").arg(modules);
+        }
+        if let Some(callgrind) = &self.callgrind {
+            command.arg("--counts").arg(callgrind.file());
         }
         command
     }

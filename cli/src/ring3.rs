@@ -1,6 +1,7 @@
 //! The ring-3 agent: subjects behind one function table, in this process.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
@@ -9,10 +10,13 @@ use ring3::nullblk::{Device, Subject};
 use ringfence_bench::agent::{Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
 
-/// The ring-3 agent.
-pub fn workbench() -> Result<Box<dyn Workbench>> {
+use crate::callgrind::Counter;
+
+/// The ring-3 agent; `counts` is where callgrind writes, if it runs this.
+pub fn workbench(counts: Option<PathBuf>) -> Result<Box<dyn Workbench>> {
     Ok(Box::new(Ring3 {
         prepared: BTreeMap::new(),
+        counter: counts.map(Counter::new),
     }))
 }
 
@@ -21,6 +25,7 @@ const MAX_QUEUES: u32 = 1024;
 
 struct Ring3 {
     prepared: BTreeMap<String, Device>,
+    counter: Option<Counter>,
 }
 
 impl Workbench for Ring3 {
@@ -112,6 +117,14 @@ impl Workbench for Ring3 {
                     .with_context(|| format!("ring 3: {subject} was not set up"))
             })
             .collect::<Result<Vec<&Device>>>()?;
+        if let Some(operations) = case.operations {
+            let counter = self.counter.as_mut();
+            let counter = counter.context("ring 3: counting needs valgrind around the agent")?;
+            for device in devices {
+                taken(counter.measure(&load, device, operations)?)?;
+            }
+            return Ok(());
+        }
         let outcomes = load.run(&devices).with_context(|| case.name.clone())?;
         for (subject, outcome) in subjects.iter().zip(outcomes) {
             if outcome.failed > 0 {

@@ -6,6 +6,7 @@
 //! ([`table`]), so that none is inlined into the load.
 #![deny(clippy::undocumented_unsafe_blocks)]
 
+pub mod count;
 pub mod load;
 pub mod memory;
 pub mod nullblk;

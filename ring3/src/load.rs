@@ -148,6 +148,26 @@ impl Load {
         Ok(jobs.into_iter().map(Outcome::of).collect())
     }
 
+    /// Runs `rounds` rounds of one job on this thread, between the two
+    /// functions of [`count`](crate::count).
+    pub fn count(&self, device: &Device, rounds: u32) -> Result<()> {
+        self.check(device)?;
+        let mut job = Job::new(self, device, 0);
+        let (table, pointer) = std::hint::black_box(device.table());
+        let mut failed = 0;
+        crate::count::begin();
+        for _ in 0..rounds {
+            // SAFETY: Table and pointer are this device's, which outlives
+            // `job`.
+            failed += unsafe { job.round(self, table, pointer) };
+        }
+        crate::count::end();
+        if device.serves() && failed > 0 {
+            bail!("load: requests failed or were lost while they were counted");
+        }
+        Ok(())
+    }
+
     /// One piece, all jobs at once.
     fn piece(&self, device: &Device) -> Vec<Result<Windows>> {
         let start = Barrier::new(self.jobs as usize);

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::summary::{CaseSummary, Comparison, Summary, IOPS};
+use crate::summary::{derived, CaseSummary, Comparison, Summary};
 
 use super::terminal::wrapped;
-use super::{sections, words, Section};
+use super::{counts, sections, words, Section};
 
 const WIDTH: usize = 72;
 
@@ -27,6 +27,7 @@ pub fn page(summary: &Summary, folder: &str) -> String {
     }
     for section in &sections {
         tables(&mut text, section);
+        counts::tables(&mut text, section);
     }
     differences(&mut text, summary);
     environment(&mut text, summary);
@@ -169,7 +170,7 @@ fn table<'a>(
 fn differences(text: &mut String, summary: &Summary) {
     let mut lines: Vec<(String, usize)> = Vec::new();
     // What was read back belongs to cases, not to metrics.
-    for case in summary.cases.iter().filter(|case| case.metric == IOPS) {
+    for case in summary.cases.iter().filter(|case| !derived(&case.metric)) {
         for item in case.parity.iter().filter(|item| !item.equal) {
             let class = if item.blocks() { "blocking" } else { "noted" };
             let line = format!("- ring {}, {class}: {}", case.key.ring, item.words());

@@ -3,7 +3,9 @@
 use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
 use crate::statistics::verdict::{Direction, Verdict};
-use crate::summary::{Comparison, Run, Summary, DRIVER_COST, EMPTY, IOPS};
+use crate::summary::{
+    Comparison, Run, Summary, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+};
 
 use super::Section;
 
@@ -32,6 +34,7 @@ pub fn metric(name: &str) -> &str {
     match name {
         IOPS => "IOPS",
         DRIVER_COST => "driver cost",
+        MODULE_INSTRUCTIONS => "instructions of the driver itself",
         other => other,
     }
 }
@@ -40,6 +43,7 @@ pub fn metric(name: &str) -> &str {
 pub fn metric_and_unit(name: &str, unit: &str) -> String {
     match name {
         IOPS => "IOPS".into(),
+        INSTRUCTIONS | MODULE_INSTRUCTIONS => format!("{} an I/O", metric(name)),
         _ => format!("{}, {unit} an I/O", metric(name)),
     }
 }

@@ -1,9 +1,10 @@
 //! From samples to comparisons, case by case.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    CaseSummary, Comparison, Estimate, LeftOutSubject, SubjectSummary, DRIVER_COST, EMPTY, IOPS,
+    counts, CaseSummary, Comparison, Estimate, LeftOutSubject, SubjectSummary, DRIVER_COST, EMPTY,
+    INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
 };
 use crate::case::{Case, CaseKey};
 use crate::folder::Recording;
@@ -23,6 +24,8 @@ type Series = BTreeMap<(u32, u32), f64>;
 #[derive(Default)]
 pub struct Table {
     series: HashMap<CaseKey, BTreeMap<String, Series>>,
+    /// Instructions of the driver's module, where they were counted.
+    module: HashMap<CaseKey, BTreeMap<String, Series>>,
     /// How many there are.
     pub taken: u64,
     /// Why others are of no use.
@@ -34,6 +37,12 @@ impl Table {
     pub fn of(recording: &Recording) -> Table {
         let plan = &recording.plan;
         let mut table = Table::default();
+        let counted: HashSet<CaseKey> = plan
+            .cases
+            .iter()
+            .filter(|case| case.operations.is_some())
+            .map(Case::key)
+            .collect();
         let mut unknown = BTreeSet::new();
         let mut twice = 0u64;
         for sample in &recording.samples {
@@ -46,10 +55,18 @@ impl Table {
                     "subject {}, which is not in the plan",
                     sample.subject
                 ));
-            } else if sample.metric != IOPS {
-                unknown.insert(format!("metric {}, which is not known", sample.metric));
+            } else if sample.metric != metric(counted.contains(&sample.key)) {
+                unknown.insert(format!(
+                    "metric {}, which the plan does not ask for",
+                    sample.metric
+                ));
             } else {
                 let place = (sample.boot, sample.block);
+                if let Some(module) = sample.extra.get("module") {
+                    let subjects = table.module.entry(sample.key.clone()).or_default();
+                    let series = subjects.entry(sample.subject.clone()).or_default();
+                    series.insert(place, *module);
+                }
                 if !table.series.contains_key(&sample.key) {
                     table.series.insert(sample.key.clone(), BTreeMap::new());
                 }
@@ -89,6 +106,14 @@ impl Table {
     }
 }
 
+/// What a case's samples are of.
+fn metric(counted: bool) -> &'static str {
+    match counted {
+        true => INSTRUCTIONS,
+        false => IOPS,
+    }
+}
+
 /// All entries of `summary.json`, in the order of the plan.
 pub fn summarise(recording: &Recording, table: &Table) -> Vec<CaseSummary> {
     let mut attributes: HashMap<&CaseKey, Vec<&Attributes>> = HashMap::new();
@@ -102,10 +127,17 @@ pub fn summarise(recording: &Recording, table: &Table) -> Vec<CaseSummary> {
         let series = table.series.get(&key).unwrap_or(&none);
         let records = attributes.get(&key).map_or(&[][..], Vec::as_slice);
         let about = About::new(recording, case, records);
-        let samples: BTreeMap<String, Values> = series
-            .iter()
-            .map(|(subject, series)| (subject.clone(), Values::samples(series)))
-            .collect();
+        let samples = sampled(series);
+        if case.operations.is_some() {
+            let total = about.entry(INSTRUCTIONS, INSTRUCTIONS, Better::Lower, &samples);
+            entries.push(CaseSummary {
+                counts: counts::of(recording, &key),
+                ..total
+            });
+            let module = sampled(table.module.get(&key).unwrap_or(&none));
+            entries.push(about.entry(MODULE_INSTRUCTIONS, INSTRUCTIONS, Better::Lower, &module));
+            continue;
+        }
         entries.push(about.entry(IOPS, "1/s", Better::Higher, &samples));
         if let Some(empty) = series.get(EMPTY) {
             let costs: BTreeMap<String, Values> = series
@@ -120,6 +152,14 @@ pub fn summarise(recording: &Recording, table: &Table) -> Vec<CaseSummary> {
         }
     }
     entries
+}
+
+/// Every sample of every subject.
+fn sampled(series: &BTreeMap<String, Series>) -> BTreeMap<String, Values> {
+    series
+        .iter()
+        .map(|(subject, series)| (subject.clone(), Values::samples(series)))
+        .collect()
 }
 
 /// Nanoseconds of a job's time that an operation takes above an empty one:
@@ -262,6 +302,7 @@ impl<'a> About<'a> {
                 _ => refused("fewer than two subjects were run".into()),
             },
             against,
+            counts: BTreeMap::new(),
             parity: parity::over_boots(self.records.iter().copied(), &self.subjects),
             left_out: self.left_out.clone(),
         }

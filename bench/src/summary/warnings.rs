@@ -6,8 +6,9 @@ use crate::statistics::interval::t_factor;
 /// Boots below which a run is said to show little.
 const FEW_BOOTS: u32 = 10;
 
-/// A sentence each, the gravest first.
-pub fn of(run: &Run) -> Vec<String> {
+/// A sentence each, the gravest first. What is true of times alone is left
+/// out where instructions were counted.
+pub fn of(run: &Run, counted: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if !run.complete {
         let why = match (&run.interrupted, run.ended_ms) {
@@ -34,7 +35,9 @@ pub fn of(run: &Run) -> Vec<String> {
         ));
     }
     for (ring, boots) in &run.boots.sampled {
-        warnings.extend(few_boots(*ring, *boots));
+        if !counted {
+            warnings.extend(few_boots(*ring, *boots));
+        }
     }
     if run.quick {
         warnings.push(
@@ -51,7 +54,7 @@ pub fn of(run: &Run) -> Vec<String> {
              are TCG's own and never hardware's, since caches, locked operations and exits cost \
              something else there."
         );
-        if tcg && !warnings.contains(&warning) {
+        if tcg && !counted && !warnings.contains(&warning) {
             warnings.push(warning);
         }
     }

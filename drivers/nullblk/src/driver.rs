@@ -11,7 +11,7 @@ use kit::block::{
 use kit::memory::{Memory, PAGE_SIZE};
 
 use crate::medium::Medium;
-use crate::settings::{parse, Attribute, CompletionMode, Invalid, Settings};
+use crate::settings::{align_down, parse, Attribute, CompletionMode, Invalid, Settings};
 
 /// Between two refills of the budget of a throttled device (C:
 /// `TIMER_INTERVAL`).
@@ -129,7 +129,10 @@ impl<M: Memory> NullBlock<M> {
 
     /// Bytes a tick (C: `mb_per_tick`); 0 for no limit.
     fn bytes_per_tick(&self) -> i64 {
-        let bytes = self.settings.value(Attribute::Mbps) * ((1 << 20) / TICKS_PER_SECOND);
+        let bytes = self
+            .settings
+            .value(Attribute::Mbps)
+            .saturating_mul((1 << 20) / TICKS_PER_SECOND);
         i64::try_from(bytes).unwrap_or(i64::MAX)
     }
 
@@ -219,8 +222,7 @@ impl<M: Memory> NullBlock<M> {
             good = 0;
             if self.settings.on(Attribute::BadblocksPartialIo) {
                 let block = u64::from(self.settings.block_size() >> SECTOR_SHIFT);
-                let before = bad.first.saturating_sub(sector);
-                good = before - before % block;
+                good = align_down(bad.first.saturating_sub(sector), block);
             }
             if self.settings.on(Attribute::BadblocksOnce) && medium.bad_blocks.clear(bad).is_ok() {
                 self.look_at(medium);
@@ -234,7 +236,7 @@ impl<M: Memory> NullBlock<M> {
                 let readable = medium.zones.readable(sector, good);
                 let mut data = request.data();
                 let read = medium.store.read(sector, readable, &mut data);
-                let beyond = ((good - readable) << SECTOR_SHIFT) as usize;
+                let beyond = (good.saturating_sub(readable) << SECTOR_SHIFT) as usize;
                 data.fill(0xff, beyond);
                 read
             }

@@ -87,7 +87,7 @@ impl Fault {
             return false;
         }
         if self.left.space > 1 {
-            self.left.space -= 1;
+            self.left.space = self.left.space.saturating_sub(1);
             return false;
         }
         if self.left.interval > 1 {
@@ -100,7 +100,7 @@ impl Fault {
             return false;
         }
         if let Some(times) = &mut self.left.times {
-            *times -= 1;
+            *times = times.saturating_sub(1);
         }
         true
     }

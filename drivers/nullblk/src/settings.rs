@@ -256,24 +256,26 @@ impl Settings {
             if capacity == 0 {
                 capacity = zone;
             }
-            // A last zone that is smaller goes with zones of full capacity.
-            if zone > size || capacity > zone || (capacity != zone && size % zone != 0) {
+            if zone == 0 || zone > size || capacity > zone {
                 return Err(Invalid);
             }
             let zones = size.div_ceil(zone);
-            if zones > u64::from(u32::MAX) {
+            // A last zone that is smaller goes with zones of full capacity.
+            if (capacity != zone && size % zone != 0) || zones > u64::from(u32::MAX) {
                 return Err(Invalid);
             }
             set(Attribute::ZoneCapacity, capacity);
-            let conventional = self.value(Attribute::ZoneNrConv).min(zones - 1);
+            let conventional = self
+                .value(Attribute::ZoneNrConv)
+                .min(zones.saturating_sub(1));
             set(Attribute::ZoneNrConv, conventional);
             let block_sectors = self.value(Attribute::BlockSize) >> SECTOR_SHIFT;
             let append = self.value(Attribute::ZoneAppendMaxSectors);
             set(
                 Attribute::ZoneAppendMaxSectors,
-                (append - append % block_sectors).min(capacity << (20 - SECTOR_SHIFT)),
+                align_down(append, block_sectors).min(capacity << (20 - SECTOR_SHIFT)),
             );
-            let sequential = zones - conventional;
+            let sequential = zones.saturating_sub(conventional);
             let mut active = self.value(Attribute::ZoneMaxActive);
             if active >= sequential {
                 active = 0;
@@ -367,6 +369,11 @@ impl Settings {
             || !self.timeout.is_off()
             || !self.requeue.is_off()
     }
+}
+
+/// The next multiple of a power of two at `value` or below (`ALIGN_DOWN`).
+pub(crate) fn align_down(value: u64, power: u64) -> u64 {
+    value & !power.saturating_sub(1)
 }
 
 /// Digits only: `u64::from_str` would also take a plus sign.

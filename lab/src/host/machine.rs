@@ -188,8 +188,14 @@ impl Machine<'_> {
         };
         // panic=-1 with -no-reboot turns a panic into QEMU's end. KASLR stays
         // on: layouts are part of what differs between boots.
+        // What a kernel thread does now and then about huge pages, and where
+        // fio's libraries lie, is no cost of an operation.
+        let quiet = match self.count {
+            Some(_) => " transparent_hugepage=never norandmaps",
+            None => "",
+        };
         let append = format!(
-            "console=ttyS0 loglevel=5 panic=-1 ringfence.mode={} ringfence.run={run}{extra}",
+            "console=ttyS0 loglevel=5 panic=-1{quiet} ringfence.mode={} ringfence.run={run}{extra}",
             mode.name()
         );
         let console = format!("file:/lab/run/{run}/console.log");
