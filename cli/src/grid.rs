@@ -32,7 +32,7 @@ pub fn overhead(ring: u8) -> f64 {
 
 /// Operations of the shorter of the two runs that make a sample of `--count`.
 /// Whatever differs between two starts of fio is spread over twice as many.
-const OPERATIONS: u64 = 10_000;
+const OPERATIONS: u64 = 20_000;
 
 /// Size of a disk, in MiB.
 const DISK_MB: u64 = 4096;

@@ -325,6 +325,8 @@ mod tests {
         assert_eq!(counts("--quick"), (4, 2));
         assert_eq!(counts("--quick --boots 6"), (6, 2));
         assert_eq!(counts("--ring 0 --here"), (1, 4));
+        assert_eq!(counts("--count"), (2, 1));
+        assert_eq!(counts("--count --boots 3 --blocks 2"), (3, 2));
     }
 
     #[test]
@@ -344,6 +346,8 @@ mod tests {
             "--here",
             "--ring 0 --here --boots 2",
             "--samples 4 --blocks 4",
+            "--ring 0 --here --count",
+            "--count --quick",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
@@ -379,7 +383,7 @@ mod tests {
     fn a_plan_that_cannot_run_is_refused_with_a_reason() {
         let good = parse("--quick").expect("quick");
         type Break = (&'static str, fn(&mut Plan));
-        let broken: [Break; 9] = [
+        let broken: [Break; 11] = [
             ("version", |plan| plan.version = 2),
             ("boots", |plan| plan.boots = 0),
             ("blocks", |plan| plan.blocks = 1 << 31),
@@ -387,6 +391,8 @@ mod tests {
             ("no cases", |plan| plan.cases.clear()),
             ("twice", |plan| plan.cases[1] = plan.cases[0].clone()),
             ("depth", |plan| plan.cases[0].workload.depth = 0),
+            ("operations", |plan| plan.cases[0].operations = Some(0)),
+            ("two plans", |plan| plan.cases[1].operations = Some(9)),
             ("no subjects", |plan| plan.subjects.clear()),
             ("go", |plan| {
                 plan.subjects.get_mut(&3).expect("ring 3").push("go".into())

@@ -328,5 +328,17 @@ mod tests {
         ] {
             assert!(line.contains(part), "{part} in {line}");
         }
+        let counted = Case {
+            operations: Some(100),
+            settings: [("poll_queues".to_string(), "1".to_string())].into(),
+            ..case.clone()
+        };
+        let line = arguments(&counted, Path::new("/dev/x"), 1).join(" ");
+        assert!(line.contains("--number_ios=100") && line.contains("--hipri=1"));
+        assert!(!line.contains("time"), "{line}");
+        let mut psync = case;
+        psync.workload.engine = Engine::Psync;
+        let line = arguments(&psync, Path::new("/dev/x"), 1).join(" ");
+        assert!(line.contains("--ioengine=psync") && !line.contains("fixedbufs"));
     }
 }

@@ -59,6 +59,12 @@ pub enum Count {
     Two,
 }
 
+/// Kernel parameters of a VM that counts: no threads that merge huge pages,
+/// gather statistics or sample accesses meanwhile, and user space at the same
+/// addresses in every process.
+const QUIET: &str = " transparent_hugepage=never sysctl.vm.stat_interval=3600 \
+                     damon_stat.enabled=0 norandmaps";
+
 /// What the guest does after its boot; see `init.sh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -188,10 +194,10 @@ impl Machine<'_> {
         };
         // panic=-1 with -no-reboot turns a panic into QEMU's end. KASLR stays
         // on: layouts are part of what differs between boots.
-        // What a kernel thread does now and then about huge pages, and where
-        // fio's libraries lie, is no cost of an operation.
+        // What kernel threads do now and then, and where fio's libraries lie,
+        // is no cost of an operation.
         let quiet = match self.count {
-            Some(_) => " transparent_hugepage=never norandmaps",
+            Some(_) => QUIET,
             None => "",
         };
         let append = format!(
@@ -237,7 +243,7 @@ impl Machine<'_> {
         .map(str::to_string)
         .to_vec();
         if self.count == Some(Count::One) {
-            all.extend(["-icount", "shift=0,sleep=off"].map(str::to_string));
+            all.extend(["-icount", "shift=0,sleep=on"].map(str::to_string));
         }
         if self.count.is_some() {
             all.push("-plugin".into());
@@ -330,7 +336,27 @@ mod tests {
         let line = machine.arguments(Mode::Agent, "7", "").join(" ");
         assert!(line.contains("-cpu Opteron_G3") && line.contains("-accel tcg,thread=multi"));
         assert!(line.contains("ringfence.mode=agent ringfence.run=7"));
-        assert!(!line.contains("nokaslr"));
+        assert!(!line.contains("nokaslr") && !line.contains("plugin"));
+    }
+
+    #[test]
+    fn a_vm_that_counts_has_the_plugin_and_one_processor_a_clock_of_instructions() {
+        let cache = Cache::find(Some(Path::new("/tmp/none"))).unwrap();
+        let line = |count| {
+            let machine = Machine {
+                cache: &cache,
+                accelerator: Accelerator::Tcg,
+                count: Some(count),
+            };
+            machine.arguments(Mode::Agent, "7", "").join(" ")
+        };
+        for (count, processors, clock) in [(Count::One, "1", true), (Count::Two, "2", false)] {
+            let line = line(count);
+            assert!(line.contains(&format!("-smp {processors} ")), "{line}");
+            assert_eq!(line.contains("-icount shift=0"), clock);
+            assert!(line.contains(&format!("-plugin file={PLUGIN},out={COUNTS}")));
+            assert!(!line.contains("nokaslr") && line.contains(" norandmaps "));
+        }
     }
 
     #[test]
