@@ -153,10 +153,7 @@ fn announce(plan: &Plan, path: &Path) {
         let cases: Vec<_> = plan.cases.iter().filter(|case| case.ring == ring).collect();
         let subjects = plan.subjects.get(&ring).map_or(&[][..], Vec::as_slice);
         let repeats = subjects.len() as u64 * u64::from(plan.boots) * u64::from(plan.blocks);
-        let seconds: f64 = cases
-            .iter()
-            .map(|case| (case.runtime_ms + case.ramp_ms) as f64 / 1e3 + grid::overhead(ring))
-            .sum();
+        let seconds: f64 = cases.iter().map(|case| grid::seconds(case)).sum();
         output::say(&format!(
             "ring {ring}: {} x {} ({}) x {} x {} = {} samples, about {}",
             output::count(cases.len() as u64, "case"),

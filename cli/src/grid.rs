@@ -22,11 +22,14 @@ fn times(ring: u8) -> (u64, u64) {
     }
 }
 
-/// Seconds that a sample takes beyond its load: set-up, start of fio.
-pub fn overhead(ring: u8) -> f64 {
-    match ring {
-        0 => 1.1,
-        _ => 0.025,
+/// Seconds that a sample of a case takes, set-up and start of fio included.
+pub fn seconds(case: &Case) -> f64 {
+    let load = (case.runtime_ms + case.ramp_ms) as f64 / 1e3;
+    match (case.ring, case.operations) {
+        (0, Some(_)) => 5.0,
+        (0, None) => load + 1.1,
+        (_, Some(_)) => 0.2,
+        (_, None) => load + 0.025,
     }
 }
 

@@ -164,14 +164,18 @@ pub fn verdict_sentence<'a>(
         let same = comparisons.iter().filter(|one| one.verdict == wanted);
         same.count()
     };
+    let (better, worse) = match section.unit {
+        INSTRUCTIONS => ("cheaper", "dearer"),
+        _ => ("faster", "slower"),
+    };
     let findings = [
         (
             count(Verdict::Faster),
-            format!("faster than {}", subject(other)),
+            format!("{better} than {}", subject(other)),
         ),
         (
             count(Verdict::Slower),
-            format!("slower than {}", subject(other)),
+            format!("{worse} than {}", subject(other)),
         ),
         (
             count(Verdict::Equivalent),

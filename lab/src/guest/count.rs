@@ -1,7 +1,7 @@
 //! Instructions of an operation, by the plugin of the VM.
 //!
-//! fio runs twice, with N operations and with 3N; what the second run
-//! executes beyond the first, over 2N, is an operation's own. Start and end
+//! fio runs with N operations and with 3N, twice each; what the longer run
+//! executes beyond the shorter, over 2N, is an operation's own. Start and end
 //! of fio are in both and cancel out.
 
 use std::collections::BTreeMap;
@@ -36,6 +36,9 @@ struct Count {
     instructions: u64,
 }
 
+/// Instructions by space and function.
+type Functions = BTreeMap<(&'static str, String), f64>;
+
 /// Counts operations in this boot.
 pub struct Counter {
     symbols: Symbols,
@@ -61,19 +64,14 @@ impl Counter {
             ..case.clone()
         };
         let operations = (2 * short * u64::from(case.workload.jobs)) as f64;
-        let mut functions = BTreeMap::new();
-        self.add(
-            &mut functions,
-            window(case, node)?,
-            module,
-            -1.0 / operations,
-        )?;
-        self.add(
-            &mut functions,
-            window(&long, node)?,
-            module,
-            1.0 / operations,
-        )?;
+        let less = self.least(case, node, module)?;
+        let mut functions = self.least(&long, node, module)?;
+        for (function, instructions) in less {
+            *functions.entry(function).or_default() -= instructions;
+        }
+        for instructions in functions.values_mut() {
+            *instructions /= operations;
+        }
         let sum = |wanted: &str| -> f64 {
             let of = functions.iter().filter(|((space, _), _)| *space == wanted);
             of.map(|(_, instructions)| instructions).sum()
@@ -92,14 +90,22 @@ impl Counter {
         })
     }
 
-    /// Adds counts, each times `weight`, to the functions that they are of.
-    fn add(
-        &self,
-        functions: &mut BTreeMap<(&'static str, String), f64>,
-        counts: Vec<Count>,
-        module: &str,
-        weight: f64,
-    ) -> Result<()> {
+    /// What two runs of a case execute at least: the smaller count of each
+    /// function. What the kernel does beside them now and then mostly meets
+    /// one of them only.
+    fn least(&self, case: &Case, node: &Path, module: &str) -> Result<Functions> {
+        let mut first = self.functions(window(case, node)?, module)?;
+        let second = self.functions(window(case, node)?, module)?;
+        first.retain(|function, _| second.contains_key(function));
+        for (function, instructions) in &mut first {
+            *instructions = instructions.min(second[function]);
+        }
+        Ok(first)
+    }
+
+    /// The functions that counts are of; `module` is the driver's.
+    fn functions(&self, counts: Vec<Count>, module: &str) -> Result<Functions> {
+        let mut functions = Functions::new();
         for count in counts {
             let function = match count.address {
                 0 => ("user", "fio and its libraries".to_string()),
@@ -117,9 +123,9 @@ impl Counter {
                     }
                 },
             };
-            *functions.entry(function).or_default() += count.instructions as f64 * weight;
+            *functions.entry(function).or_default() += count.instructions as f64;
         }
-        Ok(())
+        Ok(functions)
     }
 }
 
@@ -154,7 +160,7 @@ fn parse(text: &str) -> Result<Vec<Count>> {
 }
 
 /// The functions of each space, most instructions first, small ones together.
-fn told(functions: BTreeMap<(&'static str, String), f64>) -> Vec<FunctionCount> {
+fn told(functions: Functions) -> Vec<FunctionCount> {
     let mut all = Vec::new();
     let mut small: BTreeMap<&str, f64> = BTreeMap::new();
     for ((space, symbol), instructions) in functions {
@@ -207,21 +213,18 @@ ffffffffc0001000 t p9_client_rpc\t[9pnet]
 {\"address\":18446744072635809792,\"instructions\":8}
 {\"address\":18446744072635813888,\"instructions\":2}
 ";
-        let mut functions = BTreeMap::new();
         let counts = parse(text).unwrap();
-        counter()
-            .add(&mut functions, counts, "null_blk", 0.5)
-            .unwrap();
+        let functions = counter().functions(counts, "null_blk").unwrap();
         let told: Vec<(String, String, f64)> = told(functions)
             .into_iter()
             .map(|f| (f.space, f.symbol, f.instructions))
             .collect();
         let expected = [
-            ("user", "fio and its libraries", 50.0),
-            ("kernel", "submit_bio", 12.0),
-            ("module", "null_queue_rq", 4.0),
-            ("module", "rust_helper_blk_mq_rq_to_pdu", 3.0),
-            ("kernel", "p9_client_rpc", 1.0),
+            ("user", "fio and its libraries", 100.0),
+            ("kernel", "submit_bio", 24.0),
+            ("module", "null_queue_rq", 8.0),
+            ("module", "rust_helper_blk_mq_rq_to_pdu", 6.0),
+            ("kernel", "p9_client_rpc", 2.0),
         ]
         .map(|(space, symbol, n)| (space.to_string(), symbol.to_string(), n));
         assert_eq!(told, expected);
@@ -247,9 +250,7 @@ ffffffffc0001000 t p9_client_rpc\t[9pnet]
             address: 1,
             instructions: 1,
         };
-        let error = counter()
-            .add(&mut BTreeMap::new(), vec![count], "null_blk", 1.0)
-            .unwrap_err();
+        let error = counter().functions(vec![count], "null_blk").unwrap_err();
         assert!(error.to_string().contains("--case"));
     }
 }
