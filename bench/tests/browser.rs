@@ -12,7 +12,7 @@ use devtools::Browser;
 use ringfence_bench::folder::Recording;
 use ringfence_bench::report;
 use serde_json::{json, Value};
-use synthetic::{counted, grid, Shape};
+use synthetic::{counted, large};
 
 /// A browser, and the address of the page of a recording.
 fn page(name: &str, recording: &Recording) -> Option<(Browser, String)> {
@@ -277,19 +277,7 @@ fn text_has_contrast_in_the_light_and_in_the_dark() {
 
 #[test]
 fn a_large_page_opens_quickly() {
-    let mut cases = grid(
-        "nullblk",
-        0,
-        &[1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 120, 126, 127, 128],
-    );
-    cases.truncate(120);
-    let recording = Shape {
-        subjects: vec!["rust", "c", "upstream"],
-        cases,
-        by_boot: 0.01,
-        ..Shape::default()
-    }
-    .recording();
+    let recording = large();
     let Some((mut browser, url)) = page("large", &recording) else {
         return;
     };

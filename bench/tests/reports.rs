@@ -10,7 +10,7 @@ use ringfence_bench::folder::{Recording, RunFolder};
 use ringfence_bench::report::{self, terminal};
 use ringfence_bench::statistics::verdict::Verdict;
 use ringfence_bench::summary::{summarise, Summary};
-use synthetic::{counted, grid, mixed, set, Shape};
+use synthetic::{counted, grid, large, mixed, set, Shape};
 
 /// A folder of this test's own, empty.
 fn folder(name: &str) -> PathBuf {
@@ -385,19 +385,7 @@ fn a_number_of_unequal_subjects_is_not_shown() {
 
 #[test]
 fn a_large_run_is_drawn_quickly() {
-    let mut cases = grid(
-        "nullblk",
-        0,
-        &[1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 120, 126, 127, 128],
-    );
-    cases.truncate(120);
-    let recording = Shape {
-        subjects: vec!["rust", "c", "upstream"],
-        cases,
-        by_boot: 0.01,
-        ..Shape::default()
-    }
-    .recording();
+    let recording = large();
     assert_eq!(recording.samples.len(), 120 * 3 * 40);
     let path = folder("large");
     let start = Instant::now();

@@ -318,3 +318,17 @@ pub fn counted() -> Recording {
     }
     recording
 }
+
+/// As large as runs get: 120 cases of three subjects, 40 samples of each.
+pub fn large() -> Recording {
+    let depths = [1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 120, 126, 127, 128];
+    let mut cases = grid("nullblk", 0, &depths);
+    cases.truncate(120);
+    Shape {
+        subjects: vec!["rust", "c", "upstream"],
+        cases,
+        by_boot: 0.01,
+        ..Shape::default()
+    }
+    .recording()
+}

@@ -33,7 +33,7 @@ pub struct NullBlock<M: Memory> {
 
 impl<M: Memory> NullBlock<M> {
     /// A device with these settings, which are
-    /// [checked](Settings::checked), and the medium that was prepared for
+    /// [checked](Medium::checked), and the medium that was prepared for
     /// them.
     pub fn new(settings: Settings, medium: &Medium<M>) -> NullBlock<M> {
         let device = NullBlock {
@@ -49,8 +49,8 @@ impl<M: Memory> NullBlock<M> {
         device
     }
 
-    /// Sees anew whether requests need the medium. Bad blocks under a device
-    /// whose queues may not sleep have no effect.
+    /// Sees anew whether requests need the medium. There are bad blocks only
+    /// where queues may sleep; were there others, they would have no effect.
     fn look_at(&self, medium: &Medium<M>) {
         let needs = self.settings.needs_medium()
             || (self.settings.blocking() && !medium.bad_blocks.is_empty());

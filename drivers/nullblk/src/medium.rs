@@ -6,7 +6,7 @@ use kit::memory::{Memory, OutOfMemory};
 
 use crate::bad_blocks::BadBlocks;
 use crate::faults::Fault;
-use crate::settings::{Invalid, Settings};
+use crate::settings::{Attribute, Invalid, Settings};
 use crate::store::Store;
 use crate::zones::Zones;
 
@@ -39,8 +39,20 @@ impl<M: Memory> Medium<M> {
         })
     }
 
+    /// The settings that a device with this medium has: [checked] ones, and
+    /// queues that may sleep if there are bad blocks.
+    ///
+    /// [checked]: Settings::checked
+    pub fn checked(&self, settings: Settings) -> Result<Settings, Invalid> {
+        let checked = settings.checked()?;
+        match self.bad_blocks.is_empty() {
+            true => Ok(checked),
+            false => checked.with(Attribute::Blocking, "1", 1),
+        }
+    }
+
     /// Makes it fit a device that is switched on with these settings, which
-    /// are [checked](Settings::checked). Data beyond the disk's end goes.
+    /// are [checked](Medium::checked). Data beyond the disk's end goes.
     pub fn prepare(&mut self, settings: &Settings) -> Result<(), OutOfMemory> {
         self.zones = Zones::new(settings)?;
         self.store.prepare(settings);

@@ -4,6 +4,7 @@
 
 use core::marker::PhantomData;
 use core::ptr;
+use core::sync::atomic::{fence, Ordering};
 
 use kernel::bindings;
 use kernel::ffi::{c_int, c_uint, c_void};
@@ -85,7 +86,7 @@ impl<D: Driver> Operations<D> {
         match shared.driver.queue(request) {
             Next::Taken => shim::BLK_STS_OK,
             Next::Serve(request) => Self::serve(shared, request),
-            Next::Busy(busy) => Self::refuse(busy),
+            Next::Busy(busy) => Self::refuse(shared, shared.ticks(), busy),
         }
     }
 
@@ -99,6 +100,7 @@ impl<D: Driver> Operations<D> {
             drop(request);
             return shim::BLK_STS_OK;
         }
+        let ticks = shared.ticks();
         // The lock is not held when the request ends: that may start others.
         let served = {
             let mut medium = shared.medium.lock();
@@ -110,23 +112,31 @@ impl<D: Driver> Operations<D> {
             Some(Served::Done(status)) => shared.driver.finish(request, status),
             Some(Served::Lost) => request.lose(),
             Some(Served::Requeued) => request.requeue(),
-            Some(Served::Busy(lack)) => return Self::refuse(Busy { request, lack }),
+            Some(Served::Busy(lack)) => return Self::refuse(shared, ticks, Busy { request, lack }),
             None => drop(request),
         }
         shim::BLK_STS_OK
     }
 
-    /// Gives a request back to blk-mq, which offers it again.
+    /// Gives a request back to blk-mq, which offers it again; `ticks` is how
+    /// many there were when the driver was asked.
     #[cold]
-    fn refuse(busy: Busy<Request>) -> bindings::blk_status_t {
+    fn refuse(shared: &Shared<D>, ticks: u32, busy: Busy<Request>) -> bindings::blk_status_t {
         let rq = busy.request.into_raw();
         match busy.lack {
             Resource::Memory => shim::BLK_STS_RESOURCE,
             Resource::Device => shim::BLK_STS_DEV_RESOURCE,
             Resource::Tick => {
                 // SAFETY: The request is live, and so is its queue. The tick
-                // starts the hardware queues again.
-                unsafe { bindings::blk_mq_stop_hw_queues((*rq).q) };
+                // starts the hardware queues again; one that came before they
+                // stopped did not.
+                unsafe {
+                    bindings::blk_mq_stop_hw_queues((*rq).q);
+                    fence(Ordering::SeqCst);
+                    if shared.ticks() != ticks {
+                        bindings::blk_mq_start_stopped_hw_queues((*rq).q, true);
+                    }
+                }
                 shim::BLK_STS_DEV_RESOURCE
             }
         }

@@ -3,7 +3,7 @@
 //! What a disk shares with the callbacks that the block layer makes.
 
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use kernel::bindings;
 use kernel::ffi::{c_int, c_uint, c_ulonglong, c_void};
@@ -34,6 +34,8 @@ pub(super) struct Shared<D: Driver> {
     #[pin]
     tick: Opaque<bindings::hrtimer>,
     queue: AtomicPtr<bindings::request_queue>,
+    /// How many ticks there were, modulo 2^32.
+    ticks: AtomicU32,
 }
 
 // SAFETY: `D` is `Send` and `Sync`, the medium `Send` and behind a lock, and
@@ -60,7 +62,13 @@ impl<D: Driver> Shared<D> {
                 )
             }),
             queue: AtomicPtr::new(ptr::null_mut()),
+            ticks: AtomicU32::new(0),
         })
+    }
+
+    /// How many ticks there were, modulo 2^32.
+    pub(super) fn ticks(&self) -> u32 {
+        self.ticks.load(Ordering::SeqCst)
     }
 
     fn interval(&self) -> Option<i64> {
@@ -112,6 +120,8 @@ impl<D: Driver> Shared<D> {
                 .cast::<Shared<D>>()
         };
         shared.driver.tick();
+        // Before the queues start: who stops one later sees that.
+        shared.ticks.fetch_add(1, Ordering::SeqCst);
         let Some(interval) = shared.interval() else {
             return NO_RESTART;
         };

@@ -156,40 +156,29 @@ impl AttributeOperations<1> for Device {
     }
 }
 
-/// `zone_readonly`: the zone of this sector can be read only, or, written
-/// again, is empty.
-#[vtable]
-impl AttributeOperations<2> for Device {
-    type Data = Device;
+/// A file to which a sector is written: its zone is then in that condition,
+/// or, written again, empty.
+macro_rules! zone_file {
+    ($id:literal, $condition:ident) => {
+        #[vtable]
+        impl AttributeOperations<$id> for Device {
+            type Data = Device;
 
-    fn show(_this: &Device, _page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-        Err(EPERM)
-    }
+            fn show(_this: &Device, _page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+                Err(EPERM)
+            }
 
-    fn store(this: &Device, page: &[u8]) -> Result {
-        let mut state = this.state.lock();
-        state
-            .power
-            .set_zone_condition(text(page)?, ZoneCondition::ReadOnly)
-    }
+            fn store(this: &Device, page: &[u8]) -> Result {
+                let mut state = this.state.lock();
+                let condition = ZoneCondition::$condition;
+                state.power.set_zone_condition(text(page)?, condition)
+            }
+        }
+    };
 }
 
-/// `zone_offline`: as `zone_readonly`, for a zone that cannot be read either.
-#[vtable]
-impl AttributeOperations<3> for Device {
-    type Data = Device;
-
-    fn show(_this: &Device, _page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
-        Err(EPERM)
-    }
-
-    fn store(this: &Device, page: &[u8]) -> Result {
-        let mut state = this.state.lock();
-        state
-            .power
-            .set_zone_condition(text(page)?, ZoneCondition::Offline)
-    }
-}
+zone_file!(2, ReadOnly);
+zone_file!(3, Offline);
 
 /// The files of a device: those above, and one for each setting.
 macro_rules! device_files {

@@ -38,8 +38,10 @@ impl Power {
     /// Makes the disk, if there is none. Settings are then those that the
     /// disk has, as far as they depend on each other.
     pub(crate) fn turn_on(&mut self, name: &CStr, settings: &mut Settings) -> Result {
-        let Power::Off(_) = self else { return Ok(()) };
-        let checked = settings.checked().map_err(|_| EINVAL)?;
+        let Power::Off(medium) = self else {
+            return Ok(());
+        };
+        let checked = medium.checked(*settings).map_err(|_| EINVAL)?;
         let Power::Off(mut medium) = core::mem::replace(self, Power::Changing) else {
             return Ok(());
         };

@@ -8,7 +8,7 @@ use kit::block::{Driver, Operation, Resource, Status};
 
 use super::{Device, MODE_NONE};
 use crate::testing::Fate;
-use crate::Attribute;
+use crate::{Attribute, NullBlock};
 
 #[test]
 fn bad_blocks_fail_in_part_and_once_if_that_is_wanted() {
@@ -162,4 +162,21 @@ fn two_faults_do_not_always_come_together() {
         count[kind] += 1;
     }
     assert!(count.iter().all(|count| *count > 60), "{count:?}");
+}
+
+#[test]
+fn bad_blocks_from_before_power_make_a_plain_device_sleep_and_fail() {
+    let off = Device::new(&[MODE_NONE]);
+    let mut medium = off.medium;
+    let plain = *off.driver.settings();
+    assert_eq!(medium.checked(plain), Ok(plain));
+    medium.set_bad_blocks("+8-15").unwrap();
+    let settings = medium.checked(plain).unwrap();
+    assert!(settings.blocking());
+    let mut device = Device {
+        driver: NullBlock::new(settings, &medium),
+        medium,
+    };
+    assert_eq!(device.status(Operation::Read, 8, &[0; 512]), Status::Io);
+    assert_eq!(device.status(Operation::Read, 16, &[0; 512]), Status::Ok);
 }

@@ -164,7 +164,21 @@ pub fn bad_blocks(modules: &Path) -> Result<()> {
     );
     drop(file);
     device.remove()?;
-    // Without anything that may sleep, only before the disk is there.
+    // A disk that keeps nothing has them too, and then sleeps.
+    let settings = [("size", "16"), ("badblocks", "+8-15")];
+    let (device, disk) = powered(&loaded, "rftest-bad", &settings)?;
+    let file = open(&disk)?;
+    ensure!(
+        read(&file, 4096, 512).0.is_err() && read(&file, 8192, 512).0.is_ok(),
+        "bad blocks from before the disk was there have no effect"
+    );
+    ensure!(
+        device.get("blocking").as_deref() == Some("1"),
+        "blocking is not set"
+    );
+    drop(file);
+    device.remove()?;
+    // Without any, the disk does not sleep, and can have none under way.
     let (device, disk) = powered(&loaded, "rftest-bad", &[("size", "16")])?;
     ensure!(
         matches!(device.set("badblocks", "+1-1"), Err(error) if error.kind() == io::ErrorKind::ResourceBusy),
