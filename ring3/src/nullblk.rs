@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::sync::atomic::AtomicU8;
 use std::sync::Mutex;
 
-use ::nullblk::{Attribute, Medium, NullBlock, Settings};
+use ::nullblk::{Attribute, CompletionMode, Medium, NullBlock, Settings};
 
 use crate::memory::Memory;
 use crate::placement::{Placed, DEVICE};
@@ -61,7 +61,8 @@ impl Subject {
 #[repr(C)]
 struct Twin {
     completion_nsec: u64,
-    irq_mode: u8,
+    /// A [`CompletionMode`].
+    mode: u8,
     needs_medium: AtomicU8,
 }
 
@@ -74,6 +75,19 @@ extern "C" {
     static TWIN_CLANG: DriverTable;
     #[link_name = "rf_empty"]
     static EMPTY: DriverTable;
+}
+
+/// The setting `irqmode` that a twin's mode is of.
+fn irqmode(mode: u8) -> u64 {
+    let modes = [
+        CompletionMode::None,
+        CompletionMode::Soft,
+        CompletionMode::Timer,
+    ];
+    modes
+        .iter()
+        .take_while(|&&known| known as u8 != mode)
+        .count() as u64
 }
 
 type Driver = NullBlock<Memory>;
@@ -135,7 +149,7 @@ impl Device {
                 }
                 Instance::C(Placed::new(Twin {
                     completion_nsec: settings.value(Attribute::CompletionNsec),
-                    irq_mode: settings.value(Attribute::IrqMode) as u8,
+                    mode: settings.irq_mode() as u8,
                     needs_medium: AtomicU8::new(0),
                 }))
             }
@@ -178,7 +192,7 @@ impl Device {
             .into_iter()
             .map(|attribute| {
                 let value = match (&self.instance, attribute) {
-                    (Instance::C(twin), Attribute::IrqMode) => u64::from(twin.value.irq_mode),
+                    (Instance::C(twin), Attribute::IrqMode) => irqmode(twin.value.mode),
                     (Instance::C(twin), Attribute::CompletionNsec) => twin.value.completion_nsec,
                     _ => settings.value(attribute),
                 };

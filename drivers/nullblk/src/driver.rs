@@ -311,10 +311,12 @@ impl<M: Memory> Driver for NullBlock<M> {
         if request.polled() {
             return request.complete_on_poll(status);
         }
-        match self.mode {
-            CompletionMode::None => request.end(status),
-            CompletionMode::Soft => request.complete(status),
-            CompletionMode::Timer => request.complete_after(self.completion_nsec, status),
+        if self.mode == CompletionMode::Soft {
+            request.complete(status)
+        } else if self.mode < CompletionMode::Soft {
+            request.end(status)
+        } else {
+            request.complete_after(self.completion_nsec, status)
         }
     }
 

@@ -7,15 +7,16 @@ use kit::block::{Queues, MAX_DEPTH, SECTOR_SHIFT};
 
 use crate::faults::Injection;
 
-/// When a request ends (`irqmode`; C: `NULL_IRQ_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When a request ends (`irqmode`; C: `NULL_IRQ_*`). The values leave room
+/// between them, so that a compiler tells all three apart by one comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CompletionMode {
     /// Before its submission returns (`irqmode` 0).
-    None,
+    None = 0,
     /// In soft completion (`irqmode` 1).
-    Soft,
+    Soft = 2,
     /// By a timer, after `completion_nsec` (`irqmode` 2).
-    Timer,
+    Timer = 4,
 }
 
 /// Declares [`Attribute`]: variant, name and default of each.

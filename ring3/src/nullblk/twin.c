@@ -13,17 +13,12 @@ static void nullblk_finish(const struct rf_nullblk *nullblk,
 		request->poll(request, status);
 		return;
 	}
-	switch (nullblk->irq_mode) {
-	case 0:
-		request->end(request, status);
-		break;
-	case 1:
+	if (nullblk->mode == RF_MODE_SOFT)
 		request->soft(request, status);
-		break;
-	default:
+	else if (nullblk->mode < RF_MODE_SOFT)
+		request->end(request, status);
+	else
 		request->timer(request, nullblk->completion_nsec, status);
-		break;
-	}
 }
 
 static int nullblk_queue(struct rf_request *request, void *device)

@@ -6,13 +6,20 @@
 
 #include "ring.h"
 
+/* As in settings.rs. */
+enum rf_mode {
+	RF_MODE_NONE = 0,
+	RF_MODE_SOFT = 2,
+	RF_MODE_TIMER = 4,
+};
+
 /*
  * What a plain device has of its settings, already checked. A device that
  * needs more (nullblk::NullBlock's medium) has no twin.
  */
 struct rf_nullblk {
 	uint64_t completion_nsec;
-	uint8_t irq_mode; /* 0 none, 1 soft, 2 timer */
+	uint8_t mode; /* enum rf_mode */
 	_Atomic uint8_t needs_medium; /* 0 */
 };
 
