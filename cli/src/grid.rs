@@ -7,7 +7,6 @@ use globset::GlobBuilder;
 use ringfence_bench::case::{Case, Engine, Pattern, Workload};
 
 use crate::args::BenchArguments;
-use crate::count;
 use crate::failure::Usage;
 
 /// Measured time of a sample and time under load before it, in milliseconds.
@@ -26,16 +25,16 @@ fn times(ring: u8) -> (u64, u64) {
 pub fn seconds(case: &Case) -> f64 {
     let load = (case.runtime_ms + case.ramp_ms) as f64 / 1e3;
     match (case.ring, case.operations) {
-        (0, Some(_)) => 5.0,
+        (0, Some(_)) => 13.0,
         (0, None) => load + 1.1,
         (_, Some(_)) => 0.2,
         (_, None) => load + 0.025,
     }
 }
 
-/// Operations of the shorter of the two runs that make a sample of `--count`.
+/// Operations of the shorter run of `--count`.
 /// Whatever differs between two starts of fio is spread over twice as many.
-const OPERATIONS: u64 = 20_000;
+const OPERATIONS: u64 = 16_000;
 
 /// Size of a disk, in MiB.
 const DISK_MB: u64 = 4096;
@@ -225,9 +224,8 @@ fn chosen(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<
     let small = default_cases(driver, ring, extent);
     let Some(glob) = glob else {
         let wanted = |case: &Case| match extent {
-            Extent::Whole => true,
+            Extent::Whole | Extent::Count => true,
             Extent::Quick => QUICK.contains(&case.name.as_str()),
-            Extent::Count => !count::needs_two(case),
         };
         return Ok(small.into_iter().filter(wanted).collect());
     };
@@ -301,11 +299,7 @@ mod tests {
             .filter(|case| case.settings.contains_key("poll_queues"));
         assert_eq!(polled.count(), 8);
         let default = select("nullblk", 0, None, Extent::Count).expect("count");
-        assert_eq!(
-            default.len() * 2,
-            cases.len(),
-            "all but those with two queues"
-        );
+        assert_eq!(default.len(), cases.len());
         let large = select("nullblk", 0, Some("read-16m-qd1-j1-irq0"), Extent::Count);
         assert_eq!(large.expect("large")[0].operations, Some(85));
     }

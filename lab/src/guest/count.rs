@@ -1,12 +1,12 @@
 //! Instructions of an operation, by the plugin of the VM.
 //!
-//! fio runs with N operations and with 3N, twice each; what the longer run
-//! executes beyond the shorter, over 2N, is an operation's own. Start and end
-//! of fio are in both and cancel out.
+//! fio runs with N operations and with 3N; what the longer run executes beyond
+//! the shorter, over 2N, is an operation's own. Start and end of fio are in
+//! both and cancel out. That is done on several disks, one after the other.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::Measured;
@@ -18,6 +18,11 @@ use serde::Deserialize;
 use super::fio;
 use super::symbols::Symbols;
 use crate::COUNTS;
+
+/// How many times a sample's disk is made anew. Where the block layer's
+/// search for a free tag begins is drawn for every disk, and one word of its
+/// map in four costs more than the others: that all disks begin there is rare.
+const DISKS: usize = 3;
 
 /// Functions below this many instructions an operation are told together:
 /// they are timer ticks, and what differs between two starts of fio.
@@ -54,8 +59,14 @@ impl Counter {
         })
     }
 
-    /// Instructions of an operation of a case; `module` is the driver's.
-    pub fn measure(&self, case: &Case, node: &Path, module: &str) -> Result<Measured> {
+    /// Instructions of an operation of a case; `disk` makes the disk anew and
+    /// answers its node, `module` is the driver's.
+    pub fn measure(
+        &self,
+        case: &Case,
+        mut disk: impl FnMut() -> Result<PathBuf>,
+        module: &str,
+    ) -> Result<Measured> {
         let short = case
             .operations
             .context("ring 0: a case without operations cannot be counted")?;
@@ -64,9 +75,17 @@ impl Counter {
             ..case.clone()
         };
         let operations = (2 * short * u64::from(case.workload.jobs)) as f64;
-        let less = self.least(case, node, module)?;
-        let mut functions = self.least(&long, node, module)?;
-        for (function, instructions) in less {
+        let (mut less, mut functions) = (None, None);
+        for _ in 0..DISKS {
+            let node = disk()?;
+            least(&mut less, self.functions(window(case, &node)?, module)?);
+            least(
+                &mut functions,
+                self.functions(window(&long, &node)?, module)?,
+            );
+        }
+        let mut functions = functions.unwrap_or_default();
+        for (function, instructions) in less.unwrap_or_default() {
             *functions.entry(function).or_default() -= instructions;
         }
         for instructions in functions.values_mut() {
@@ -88,19 +107,6 @@ impl Counter {
             ]),
             functions: told(functions),
         })
-    }
-
-    /// What two runs of a case execute at least: the smaller count of each
-    /// function. What the kernel does beside them now and then mostly meets
-    /// one of them only.
-    fn least(&self, case: &Case, node: &Path, module: &str) -> Result<Functions> {
-        let mut first = self.functions(window(case, node)?, module)?;
-        let second = self.functions(window(case, node)?, module)?;
-        first.retain(|function, _| second.contains_key(function));
-        for (function, instructions) in &mut first {
-            *instructions = instructions.min(second[function]);
-        }
-        Ok(first)
     }
 
     /// The functions that counts are of; `module` is the driver's.
@@ -126,6 +132,20 @@ impl Counter {
             *functions.entry(function).or_default() += count.instructions as f64;
         }
         Ok(functions)
+    }
+}
+
+/// Makes `so_far` what both runs of a case execute at least: the smaller count
+/// of each function. What the kernel does beside fio now and then mostly meets
+/// one of them only.
+fn least(so_far: &mut Option<Functions>, next: Functions) {
+    let Some(least) = so_far else {
+        *so_far = Some(next);
+        return;
+    };
+    least.retain(|function, _| next.contains_key(function));
+    for (function, instructions) in least {
+        *instructions = instructions.min(next[function]);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::{Measured, Prepared, Workbench};
@@ -40,6 +42,9 @@ enum Checks {
     /// It is C.
     None,
 }
+
+/// Grace periods and work of the kernel's are through by then.
+const SETTLED: Duration = Duration::from_millis(200);
 
 /// C null_blk would make a device of its own accord.
 const NO_DEVICES: &str = "nr_devices=0";
@@ -108,6 +113,32 @@ struct Present {
     disk: Disk,
 }
 
+impl Present {
+    /// Makes the disk anew, and waits until the kernel has nothing more to do
+    /// for the old one.
+    fn renew(&mut self) -> Result<()> {
+        self.device
+            .power_off()
+            .context("ring 0: a disk cannot be powered off")?;
+        self.disk = power_on(&self.device, &self.settings)?;
+        sleep(SETTLED);
+        Ok(())
+    }
+}
+
+fn power_on(device: &Device, settings: &Settings) -> Result<Disk> {
+    let disk = device.power_on()?;
+    for (name, value) in &settings.queue {
+        disk.set_queue(name, value).with_context(|| {
+            format!(
+                "ring 0: {}: queue attribute {name} cannot be set to {value}",
+                disk.node().display()
+            )
+        })?;
+    }
+    Ok(disk)
+}
+
 /// Sets up null block devices and loads them with fio.
 pub struct NullblkBench {
     modules: PathBuf,
@@ -173,19 +204,10 @@ impl NullblkBench {
                 });
             }
         }
-        let disk = device.power_on()?;
-        for (name, value) in &settings.queue {
-            disk.set_queue(name, value).with_context(|| {
-                format!(
-                    "ring 0: {}: queue attribute {name} cannot be set to {value}",
-                    subject.name
-                )
-            })?;
-        }
         Ok(Ok(Present {
             settings: settings.clone(),
+            disk: power_on(&device, settings)?,
             device,
-            disk,
         }))
     }
 
@@ -289,19 +311,19 @@ impl Workbench for NullblkBench {
         taken: &mut dyn FnMut(Measured) -> Result<()>,
     ) -> Result<()> {
         for name in subjects {
-            let Some(present) = self.present.get(*name) else {
+            let Some(present) = self.present.get_mut(*name) else {
                 bail!("ring 0: {name} is measured before it is set up");
             };
-            let node = present.disk.node();
             taken(match case.operations {
-                None => fio::measure(case, &node)?,
+                None => fio::measure(case, &present.disk.node())?,
                 Some(_) => {
                     if self.counter.is_none() {
-                        self.counter = Some(Counter::new(case, &node)?);
+                        self.counter = Some(Counter::new(case, &present.disk.node())?);
                     }
                     let module = find(name)?.module;
                     let counter = self.counter.as_ref().context("made above")?;
-                    counter.measure(case, &node, module)?
+                    let renewed = || present.renew().map(|()| present.disk.node());
+                    counter.measure(case, renewed, module)?
                 }
             })?;
         }

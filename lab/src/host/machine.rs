@@ -52,18 +52,21 @@ impl Accelerator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     /// One processor, whose clock is its instructions: as many timer ticks
-    /// fall into an operation on a slow host as on a fast one.
+    /// fall into an operation on a slow host as on a fast one. A second one
+    /// is there, so that a disk may have two queues, and never started.
     One,
-    /// Two, for what needs two; QEMU counts no time in instructions there
+    /// Two, for loads that need two; QEMU counts no time in instructions there
     /// with a plugin ("Bad icount read" in 10.0), so ticks follow the host.
     Two,
 }
 
 /// Kernel parameters of a VM that counts: no threads that merge huge pages,
-/// gather statistics or sample accesses meanwhile, and user space at the same
-/// addresses in every process.
+/// gather statistics, look for lockups or sample accesses meanwhile, and user
+/// space at the same addresses in every process.
 const QUIET: &str = " transparent_hugepage=never sysctl.vm.stat_interval=3600 \
-                     damon_stat.enabled=0 norandmaps";
+                     nowatchdog damon_stat.enabled=0 norandmaps";
+/// Leaves all processors but the first as they are.
+const ONE: &str = " maxcpus=1";
 
 /// What the guest does after its boot; see `init.sh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,17 +191,14 @@ impl Machine<'_> {
             Accelerator::Tcg if self.count == Some(Count::One) => "tcg,thread=single",
             Accelerator::Tcg => "tcg,thread=multi",
         };
-        let processors = match self.count {
-            Some(Count::One) => "1",
-            _ => "2",
-        };
         // panic=-1 with -no-reboot turns a panic into QEMU's end. KASLR stays
         // on: layouts are part of what differs between boots.
         // What kernel threads do now and then, and where fio's libraries lie,
         // is no cost of an operation.
         let quiet = match self.count {
-            Some(_) => QUIET,
-            None => "",
+            Some(Count::One) => [ONE, QUIET].concat(),
+            Some(Count::Two) => QUIET.into(),
+            None => String::new(),
         };
         let append = format!(
             "console=ttyS0 loglevel=5 panic=-1{quiet} ringfence.mode={} ringfence.run={run}{extra}",
@@ -216,7 +216,7 @@ impl Machine<'_> {
             "-cpu",
             self.accelerator.cpu(),
             "-smp",
-            processors,
+            "2",
             "-m",
             "2G",
             "-nodefaults",
@@ -350,9 +350,10 @@ mod tests {
             };
             machine.arguments(Mode::Agent, "7", "").join(" ")
         };
-        for (count, processors, clock) in [(Count::One, "1", true), (Count::Two, "2", false)] {
+        for (count, clock) in [(Count::One, true), (Count::Two, false)] {
             let line = line(count);
-            assert!(line.contains(&format!("-smp {processors} ")), "{line}");
+            assert!(line.contains("-smp 2 "), "{line}");
+            assert_eq!(line.contains(" maxcpus=1 "), clock);
             assert_eq!(line.contains("-icount shift=0"), clock);
             assert!(line.contains(&format!("-plugin file={PLUGIN},out={COUNTS}")));
             assert!(!line.contains("nokaslr") && line.contains(" norandmaps "));
