@@ -10,6 +10,7 @@ use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::{self, Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
 
+use crate::args::Mark;
 use crate::failure::Usage;
 use crate::ring3;
 
@@ -26,6 +27,15 @@ pub fn agent(ring: u8, modules: Option<PathBuf>, counts: Option<PathBuf>) -> Res
     };
     agent::serve(bench.as_mut(), io::stdin().lock(), io::stdout())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Gives a mark to the VM's plugin.
+pub fn mark(end: Mark) -> ExitCode {
+    match end {
+        Mark::Begin => ringfence_lab::mark::begin(),
+        Mark::End => ringfence_lab::mark::end(),
+    }
+    ExitCode::SUCCESS
 }
 
 /// Runs the tests that belong inside the guest.

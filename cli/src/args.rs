@@ -78,6 +78,12 @@ apart, as `tests`. `no SAFETY` counts unsafe without a SAFETY comment or a
         #[arg(long)]
         counts: Option<PathBuf>,
     },
+    /// Bound a window in which the VM counts instructions
+    #[command(hide = true)]
+    Mark {
+        /// Which end of it
+        end: Mark,
+    },
     /// Run the tests that belong inside the guest
     #[command(hide = true)]
     GuestTests {
@@ -85,6 +91,15 @@ apart, as `tests`. `no SAFETY` counts unsafe without a SAFETY comment or a
         #[arg(long)]
         modules: PathBuf,
     },
+}
+
+/// An end of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mark {
+    /// Its begin.
+    Begin,
+    /// Its end.
+    End,
 }
 
 /// Which rings to run.

@@ -34,7 +34,7 @@ pub fn seconds(case: &Case) -> f64 {
 
 /// Operations of the shorter run of `--count`.
 /// Whatever differs between two starts of fio is spread over twice as many.
-const OPERATIONS: u64 = 16_000;
+const OPERATIONS: u64 = 20_000;
 
 /// Size of a disk, in MiB.
 const DISK_MB: u64 = 4096;

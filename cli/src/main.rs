@@ -61,6 +61,7 @@ fn command() -> ExitCode {
             modules,
             counts,
         } => agent::agent(ring, modules, counts),
+        Command::Mark { end } => Ok(agent::mark(end)),
         Command::GuestTests { modules } => agent::guest_tests(modules),
     };
     match result {

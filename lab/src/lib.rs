@@ -55,6 +55,8 @@ pub fn workbench(modules: PathBuf) -> Result<Box<dyn Workbench>> {
     Ok(Box::new(guest::nullblk::NullblkBench::new(modules)?))
 }
 
+pub use ringfence_plugin::mark;
+
 /// Which guest tests to run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Choice {

@@ -1,18 +1,21 @@
 //! Instructions of an operation, by the plugin of the VM.
 //!
 //! fio runs with N operations and with 3N; what the longer run executes beyond
-//! the shorter, over 2N, is an operation's own. Start and end of fio are in
-//! both and cancel out. That is done on several disks, one after the other.
+//! the shorter, over 2N, is an operation's own. What surrounds them is in both
+//! and cancels out: fio gives the marks itself, before a job's first operation
+//! and after its last (`exec_prerun`, `exec_postrun`), by starting this
+//! program. That is done on several disks, one after the other.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::env;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::Measured;
 use ringfence_bench::case::Case;
 use ringfence_bench::sample::FunctionCount;
-use ringfence_plugin::mark;
 use serde::Deserialize;
 
 use super::fio;
@@ -51,8 +54,12 @@ pub struct Counter {
 
 impl Counter {
     /// Reads the kernel's symbols, all modules being loaded, and runs fio
-    /// once, so that it is in memory from here on.
+    /// once, so that it is in memory from here on. Waits until the kernel's
+    /// random numbers are there: before that each costs more.
     pub fn new(case: &Case, node: &Path) -> Result<Counter> {
+        File::open("/dev/random")
+            .and_then(|mut random| random.read_exact(&mut [0]))
+            .context("ring 0: /dev/random cannot be read")?;
         window(case, node)?;
         Ok(Counter {
             symbols: Symbols::read().context("ring 0: functions have no names")?,
@@ -149,16 +156,17 @@ fn least(so_far: &mut Option<Functions>, next: Functions) {
     }
 }
 
-/// What is executed while fio does a case's operations, and starts and ends.
+/// What is executed while fio does a case's operations.
 fn window(case: &Case, node: &Path) -> Result<Vec<Count>> {
     let _ = fs::remove_file(COUNTS);
     // What was said before is sent by interrupts, which are not fio's.
     let _ = rustix::termios::tcdrain(std::io::stdout());
-    let arguments = fio::arguments(case, node, fio::cpus());
-    mark::begin();
-    let output = fio::run(&arguments, None);
-    mark::end();
-    let job = fio::parse(&output?)?;
+    let mut arguments = fio::arguments(case, node, fio::cpus());
+    let program = env::current_exe().context("ring 0: where this program lies is unknown")?;
+    for (option, mark) in [("prerun", "begin"), ("postrun", "end")] {
+        arguments.push(format!("--exec_{option}={} mark {mark}", program.display()));
+    }
+    let job = fio::parse(&fio::run(&arguments, None)?)?;
     let wanted = case.operations.unwrap_or(0) * u64::from(case.workload.jobs);
     if job.operations() != wanted as f64 {
         bail!(

@@ -144,6 +144,8 @@ fn run_into(arguments: &[String], limit: Option<Duration>, scratch: &Path) -> Re
     };
     let mut child = Command::new("fio")
         .args(arguments)
+        // It may leave files there.
+        .current_dir(std::env::temp_dir())
         .stdin(Stdio::null())
         .stdout(file("out")?)
         .stderr(file("err")?)

@@ -64,7 +64,7 @@ pub enum Count {
 /// gather statistics, look for lockups or sample accesses meanwhile, and user
 /// space at the same addresses in every process.
 const QUIET: &str = " transparent_hugepage=never sysctl.vm.stat_interval=3600 \
-                     nowatchdog damon_stat.enabled=0 norandmaps";
+                     nowatchdog damon_stat.enabled=0 norandmaps ringfence.count=1";
 /// Leaves all processors but the first as they are.
 const ONE: &str = " maxcpus=1";
 
