@@ -8,6 +8,7 @@ use crate::sample::Attributes;
 
 /// Attributes whose difference forbids a verdict.
 pub const BLOCKING: &[&str] = &[
+    "completion_nsec",
     "hw_queue_depth",
     "hw_queues",
     "iostats",
@@ -26,7 +27,7 @@ pub const BLOCKING: &[&str] = &[
 
 /// Blocking attributes that a driver may lack altogether: not to have them is
 /// the same as to have them off, so a missing one is only noted.
-pub const MAY_BE_MISSING: &[&str] = &["memory_backed", "poll_queues"];
+pub const MAY_BE_MISSING: &[&str] = &["completion_nsec", "memory_backed", "poll_queues"];
 
 /// What stands for a value that was not read.
 pub const MISSING: &str = "-";

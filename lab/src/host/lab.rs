@@ -23,7 +23,7 @@ use super::step::{Step, StepStatus, Steps};
 use crate::{Choice, Options, Progress};
 
 /// No guest test takes longer than this under TCG.
-const TEST_SILENCE: Duration = Duration::from_secs(300);
+const TEST_SILENCE: Duration = Duration::from_secs(600);
 
 /// A lab.
 pub struct Lab {

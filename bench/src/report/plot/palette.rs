@@ -30,11 +30,13 @@ const INCONCLUSIVE: Colour = colour(0x6A737D, 0x8F99A4);
 const NOT_COMPARABLE: Colour = colour(0x7A3FC9, 0xBC8CFF);
 
 /// Of the subjects, in the plan's order; beyond the last they repeat.
-const SUBJECTS: [Colour; 4] = [
+const SUBJECTS: [Colour; 6] = [
     colour(0xC2541D, 0xF08A5B),
     colour(0x2F5F9E, 0x79B0F2),
     colour(0x7B8794, 0xA3ACB9),
     colour(0x8A5CB8, 0xC4A0F0),
+    colour(0x3F8F3A, 0x86C97F),
+    colour(0xA8871C, 0xD9BC5A),
 ];
 
 const fn colour(light: u32, dark: u32) -> Colour {

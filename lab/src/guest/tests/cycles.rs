@@ -167,13 +167,17 @@ pub(super) fn per_cpu_pages(zoneinfo: &str) -> i64 {
         .sum()
 }
 
+/// Where a kernel with object debugging keeps its books of other objects.
+const BOOKS: &str = "debug_objects_cache";
+
 /// Active objects, the second column.
 fn slabinfo(text: &str) -> BTreeMap<String, i64> {
     text.lines()
         .skip(2)
         .filter_map(|line| {
             let mut words = line.split_whitespace();
-            Some((words.next()?.to_string(), words.next()?.parse().ok()?))
+            let name = words.next().filter(|name| *name != BOOKS)?;
+            Some((name.to_string(), words.next()?.parse().ok()?))
         })
         .collect()
 }
