@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{bail, Context, Result};
 
 use crate::case::Case;
+use crate::control::Label;
 use crate::plan::BootPlan;
 use crate::sample::{Attributes, Event, FunctionCount, LeftOut, Profile, Sample};
 
@@ -64,26 +65,27 @@ pub trait Workbench {
     /// What this machine says of itself.
     fn environment(&mut self) -> Result<BTreeMap<String, String>>;
 
-    /// Loads a subject (a module, a function table). Called once each, in the
-    /// boot's load order, before anything else.
-    fn load(&mut self, subject: &str) -> Result<()>;
+    /// Loads what is behind a label (a module, a function table): a subject, or
+    /// a control of one. Called once each, in the boot's load order, before
+    /// anything else.
+    fn load(&mut self, label: &str) -> Result<()>;
 
-    /// Sets `subject` up for `case` with the case's settings and `overrides`
-    /// on top, and reads everything back. It stays set up until this subject
+    /// Sets `label` up for `case` with the case's settings and `overrides`
+    /// on top, and reads everything back. It stays set up until this label
     /// is set up again.
     fn prepare(
         &mut self,
-        subject: &str,
+        label: &str,
         case: &Case,
         overrides: &BTreeMap<String, String>,
     ) -> Result<Prepared>;
 
-    /// Takes one block: loads each of `subjects`, all of them set up for
+    /// Takes one block: loads each of `labels`, all of them set up for
     /// `case`, for the case's time. Gives each result to `taken` as soon as
-    /// it is there, in the order of `subjects`.
+    /// it is there, in the order of `labels`.
     fn measure(
         &mut self,
-        subjects: &[&str],
+        labels: &[&str],
         case: &Case,
         taken: &mut dyn FnMut(Measured) -> Result<()>,
     ) -> Result<()>;
@@ -131,11 +133,20 @@ fn serve_plan(
         bench.load(subject)?;
     }
     let none = BTreeMap::new();
-    let overrides = |subject: &str| plan.overrides.get(subject).unwrap_or(&none);
+    let overrides = |label: &str| {
+        let subject = Label::subject_of(label);
+        plan.overrides.get(subject).unwrap_or(&none)
+    };
+    let measured: BTreeSet<(usize, &String)> = plan
+        .steps
+        .iter()
+        .flat_map(|step| step.order.iter().map(|label| (step.case, label)))
+        .collect();
     let mut read_back = BTreeMap::new();
     let mut left_out = BTreeSet::new();
     for (index, case) in plan.cases.iter().enumerate() {
-        for subject in &plan.load_order {
+        let here = |label: &&String| measured.contains(&(index, *label));
+        for subject in plan.load_order.iter().filter(here) {
             match bench.prepare(subject, case, overrides(subject))? {
                 Prepared::Ready(values) => {
                     let attributes = Attributes {

@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod case;
+pub mod control;
 pub mod folder;
 pub mod parity;
 pub mod plan;

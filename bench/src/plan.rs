@@ -8,6 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, CaseKey};
+use crate::control::{label, Control, DELAYS};
+use crate::summary::EMPTY;
 
 /// What `plan.json` holds. Together with the seed it fixes every step of
 /// every boot: two equal plans give the same schedule.
@@ -35,6 +37,18 @@ pub struct Plan {
     /// Whether the plan is the short one that says little.
     #[serde(default)]
     pub quick: bool,
+    /// What is measured besides, to know what the run can see.
+    #[serde(default)]
+    pub controls: Controls,
+}
+
+/// Controls of a plan; none by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Controls {
+    /// Whether every subject is measured against itself in every case.
+    pub again: bool,
+    /// Cases in which a known delay is injected into the first subject.
+    pub slow: Vec<CaseKey>,
 }
 
 /// What one boot has to do: the message that starts an agent.
@@ -44,7 +58,7 @@ pub struct BootPlan {
     pub boot: u32,
     /// 0 or 3.
     pub ring: u8,
-    /// The order in which subjects are loaded, random per boot.
+    /// The order in which labels are loaded, random per boot.
     pub load_order: Vec<String>,
     /// The cases of this ring.
     pub cases: Vec<Case>,
@@ -54,14 +68,14 @@ pub struct BootPlan {
     pub overrides: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// One block: one sample of every subject, back to back.
+/// One block: one sample of every label, back to back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Index into [`BootPlan::cases`].
     pub case: usize,
     /// Block number within the boot and case, from 0.
     pub block: u32,
-    /// The subjects in the order in which they are sampled.
+    /// The labels in the order in which they are sampled.
     pub order: Vec<String>,
 }
 
@@ -80,14 +94,35 @@ impl Plan {
         self.cases.iter().any(|case| case.operations.is_some())
     }
 
+    /// What is measured in a case: its ring's subjects, and the labels of
+    /// their controls.
+    pub fn labels(&self, case: &Case) -> Vec<String> {
+        let subjects = self.subjects.get(&case.ring).map_or(&[][..], Vec::as_slice);
+        let mut labels = subjects.to_vec();
+        let compared = || subjects.iter().filter(|subject| *subject != EMPTY);
+        if self.controls.again {
+            labels.extend(compared().map(|subject| label(subject, Control::Again)));
+        }
+        if let Some(first) = compared().next().filter(|_| self.slowed(case)) {
+            let delays = [0].into_iter().chain(DELAYS);
+            labels.extend(delays.map(|percent| label(first, Control::Slow(percent))));
+        }
+        labels
+    }
+
+    fn slowed(&self, case: &Case) -> bool {
+        self.controls.slow.contains(&case.key())
+    }
+
     /// Samples that the whole plan asks for, before any subject is left out.
     pub fn samples(&self) -> u64 {
-        self.cases
-            .iter()
-            .map(|case| self.subjects.get(&case.ring).map_or(0, Vec::len) as u64)
-            .sum::<u64>()
-            * u64::from(self.boots)
-            * u64::from(self.blocks)
+        let all = self.cases.iter();
+        all.map(|case| self.labels(case).len() as u64).sum::<u64>() * self.each()
+    }
+
+    /// Samples of a label in a case.
+    pub fn each(&self) -> u64 {
+        u64::from(self.boots) * u64::from(self.blocks)
     }
 
     /// The case behind a key.
@@ -97,25 +132,32 @@ impl Plan {
 
     /// The schedule of one boot of one ring.
     ///
-    /// Orders within a block are balanced: over the blocks of a case (all
-    /// boots together) every permutation of the subjects is used as often as
-    /// any other, but for the remainder. Which block gets which is random.
+    /// Orders within a block are balanced over the blocks of a case, all boots
+    /// together: up to four labels, every permutation of them is used as often
+    /// as any other, but for the remainder; with more, every label has every
+    /// place equally often. Which block gets which is random.
     /// The blocks of a boot come in rounds (block 0 of every case, then block
     /// 1, ...), cases in random order within each round, so that a drift of
     /// the machine spreads over the cases.
     pub fn boot(&self, ring: u8, boot: u32) -> BootPlan {
-        let subjects = self.subjects.get(&ring).cloned().unwrap_or_default();
         let cases: Vec<Case> = self
             .cases
             .iter()
             .filter(|case| case.ring == ring)
             .cloned()
             .collect();
-        let mut load_order = subjects.clone();
+        let labels: Vec<Vec<String>> = cases.iter().map(|case| self.labels(case)).collect();
+        let mut load_order: Vec<String> = Vec::new();
+        for label in labels.iter().flatten() {
+            if !load_order.contains(label) {
+                load_order.push(label.clone());
+            }
+        }
         let mut rng = self.rng(ring, u64::from(boot) + 1, 0);
         load_order.shuffle(&mut rng);
-        let orders: Vec<Vec<Vec<String>>> = (0..cases.len())
-            .map(|case| self.orders(ring, case, &subjects))
+        let each = labels.iter().enumerate();
+        let orders: Vec<Vec<Vec<String>>> = each
+            .map(|(case, labels)| self.orders(ring, case, labels))
             .collect();
         let mut steps = Vec::new();
         for block in 0..self.blocks {
@@ -140,14 +182,16 @@ impl Plan {
         }
     }
 
-    /// The order of the subjects in each block of one case, all boots.
-    fn orders(&self, ring: u8, case: usize, subjects: &[String]) -> Vec<Vec<String>> {
+    /// The order of the labels in each block of one case, all boots.
+    fn orders(&self, ring: u8, case: usize, labels: &[String]) -> Vec<Vec<String>> {
         let mut rng = self.rng(ring, 0, case as u64 + 1);
-        let all = permutations(subjects);
-        let wanted = (self.boots * self.blocks) as usize;
-        let mut orders = Vec::with_capacity(wanted + all.len());
+        let wanted = self.each() as usize;
+        let mut orders = Vec::with_capacity(wanted);
         while orders.len() < wanted {
-            let mut batch = all.clone();
+            let mut batch = match labels.len() {
+                0..=4 => permutations(labels),
+                _ => rotations(labels, &mut rng),
+            };
             batch.shuffle(&mut rng);
             orders.extend(batch);
         }
@@ -160,6 +204,17 @@ impl Plan {
         rng.set_stream(u64::from(ring) << 60 | boot << 30 | case);
         rng
     }
+}
+
+/// All rotations of a random order.
+fn rotations(items: &[String], rng: &mut ChaCha8Rng) -> Vec<Vec<String>> {
+    let mut order = items.to_vec();
+    order.shuffle(rng);
+    let each = (0..items.len()).map(|_| {
+        order.rotate_left(1);
+        order.clone()
+    });
+    each.collect()
 }
 
 fn permutations(items: &[String]) -> Vec<Vec<String>> {
@@ -215,6 +270,7 @@ mod tests {
             margin: 0.01,
             overrides: BTreeMap::new(),
             quick: false,
+            controls: Controls::default(),
         }
     }
 
@@ -241,5 +297,34 @@ mod tests {
     #[test]
     fn samples_counts_every_subject_of_every_block() {
         assert_eq!(plan(1).samples(), 2 * 3 * 3 * 4);
+    }
+
+    #[test]
+    fn controls_are_labels_beside_the_subjects_each_in_every_place_equally_often() {
+        let mut plan = plan(3);
+        plan.controls = Controls {
+            again: true,
+            slow: vec![plan.cases[1].key()],
+        };
+        (plan.boots, plan.blocks) = (5, 6);
+        let again = ["rust", "c", "upstream", "rust:again", "c:again", "upstream:again"];
+        assert_eq!(plan.labels(&plan.cases[0]), again);
+        let slow = ["rust:slow0", "rust:slow1", "rust:slow2", "rust:slow5"];
+        assert_eq!(plan.labels(&plan.cases[1])[6..], slow);
+        assert_eq!(plan.samples(), (6 + 10) * 30);
+        let mut places = BTreeMap::new();
+        for boot in 0..plan.boots {
+            let boot = plan.boot(0, boot);
+            assert_eq!(boot.load_order.len(), 10);
+            for step in boot.steps {
+                for (place, label) in step.order.into_iter().enumerate() {
+                    *places.entry((step.case, label, place)).or_insert(0) += 1;
+                }
+            }
+        }
+        assert_eq!(places.len(), 6 * 6 + 10 * 10);
+        for ((case, ..), times) in places {
+            assert_eq!(times, [5, 3][case]);
+        }
     }
 }

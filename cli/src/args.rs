@@ -123,8 +123,11 @@ A case is named PATTERN-SIZE-qdDEPTH-jJOBS-irqMODE, as in randread-4k-qd32-j1-ir
 one: read,write,randread,randwrite x 4k,32k,256k,1m,16m x depth 1,8,32,128 x
 jobs 1,2,6 x irqmode 0,1. With --count in ring 0 the default grid is randread,
 randwrite x 4k x psync and io_uring at depth 1 and 32 x irqmode 0,1,2 and polling,
-as in randread-4k-psync-j1-irq0 or randread-4k-qd32-j1-irq0-poll; `--case '*-q2'`
-is the same with two queues, on two processors.
+as in randread-4k-psync-j1-irq0 or randread-4k-qd32-j1-irq0-poll, each with one
+queue and with two (-q2).
+
+Unless instructions are counted, every run has controls: each subject against
+itself in every case, and in the first case a known delay in the first subject.
 
 Samples per case and subject are boots x blocks. A boot (ring 3: a process) is
 the unit of replication, so more boots say more than more blocks do.
@@ -178,6 +181,9 @@ pub struct BenchArguments {
     /// Two cases, 4 boots, 2 blocks: a look, not a finding
     #[arg(long)]
     pub quick: bool,
+    /// Leave the controls out: no subject against itself, no injected delay
+    #[arg(long)]
+    pub no_controls: bool,
     /// Seed of the random orders [default: from the clock]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -193,7 +199,7 @@ pub struct BenchArguments {
         value_name = "FILE",
         conflicts_with_all = [
             "drivers", "ring", "subject", "case", "samples", "boots", "blocks",
-            "quick", "count", "seed", "set", "margin",
+            "quick", "count", "no_controls", "seed", "set", "margin",
         ]
     )]
     pub plan: Option<PathBuf>,

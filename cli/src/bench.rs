@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::Launcher;
+use ringfence_bench::case::Case;
 use ringfence_bench::folder::{Manifest, RunFolder};
 use ringfence_bench::plan::Plan;
 use ringfence_bench::run::{now_ms, run_ring};
@@ -152,17 +153,23 @@ fn announce(plan: &Plan, path: &Path) {
     for ring in plan.rings() {
         let cases: Vec<_> = plan.cases.iter().filter(|case| case.ring == ring).collect();
         let subjects = plan.subjects.get(&ring).map_or(&[][..], Vec::as_slice);
-        let repeats = subjects.len() as u64 * u64::from(plan.boots) * u64::from(plan.blocks);
-        let seconds: f64 = cases.iter().map(|case| grid::seconds(case)).sum();
+        let labels = |case: &Case| plan.labels(case).len() as u64;
+        let all: u64 = cases.iter().map(|case| labels(case)).sum();
+        let controls = all - (cases.len() * subjects.len()) as u64;
+        let seconds: f64 = cases
+            .iter()
+            .map(|case| grid::seconds(case) * labels(case) as f64)
+            .sum();
         output::say(&format!(
-            "ring {ring}: {} x {} ({}) x {} x {} = {} samples, about {}",
+            "ring {ring}: ({} x {} ({}) + {}) x {} x {} = {} samples, about {}",
             output::count(cases.len() as u64, "case"),
             subjects.len(),
             subjects.join(", "),
+            output::count(controls, "control"),
             output::count(plan.boots.into(), "boot"),
             output::count(plan.blocks.into(), "block"),
-            cases.len() as u64 * repeats,
-            output::duration(seconds * repeats as f64),
+            all * plan.each(),
+            output::duration(seconds * plan.each() as f64),
         ));
     }
     output::say(&format!("run folder: {}", path.display()));

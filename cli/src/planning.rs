@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{bail, Context, Result};
-use ringfence_bench::case::Case;
-use ringfence_bench::plan::Plan;
+use ringfence_bench::case::{Case, CaseKey};
+use ringfence_bench::plan::{Controls, Plan};
 
 use crate::args::{BenchArguments, RingChoice};
 use crate::drivers;
@@ -72,6 +72,13 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
         )));
     }
     let overrides = overrides(&arguments.set, &subjects)?;
+    let controls = match arguments.count || arguments.no_controls {
+        true => Controls::default(),
+        false => Controls {
+            again: true,
+            slow: slowed(&cases),
+        },
+    };
     Ok(Plan {
         version: 1,
         seed: arguments.seed.unwrap_or_else(clock_seed),
@@ -82,6 +89,7 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
         margin: percent / 100.0,
         overrides,
         quick: arguments.quick,
+        controls,
     })
 }
 
@@ -111,6 +119,12 @@ fn replication(arguments: &BenchArguments) -> (u32, u32) {
         ));
     }
     (boots, blocks)
+}
+
+/// The cases in which a delay is injected: the first of each ring that can.
+fn slowed(cases: &[Case]) -> Vec<CaseKey> {
+    let first = cases.iter().find(|case| case.ring == 3);
+    first.map(Case::key).into_iter().collect()
 }
 
 fn clock_seed() -> u64 {

@@ -24,9 +24,9 @@ pub struct RunProgress {
 impl RunProgress {
     /// Nothing taken yet.
     pub fn new(plan: &Plan, ring: u8) -> RunProgress {
-        let cases = plan.cases.iter().filter(|case| case.ring == ring).count() as u64;
-        let subjects = plan.subjects.get(&ring).map_or(0, Vec::len) as u64;
-        let per_boot = cases * subjects * u64::from(plan.blocks);
+        let cases = plan.cases.iter().filter(|case| case.ring == ring);
+        let labels: u64 = cases.map(|case| plan.labels(case).len() as u64).sum();
+        let per_boot = labels * u64::from(plan.blocks);
         let bar = io::stderr().is_terminal().then(|| {
             let style =
                 ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} samples, {eta} left");

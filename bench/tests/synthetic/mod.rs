@@ -94,6 +94,7 @@ impl Shape {
             margin: 0.01,
             overrides: BTreeMap::new(),
             quick: false,
+            controls: Controls::default(),
         };
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let mut samples = Vec::new();
