@@ -1,7 +1,10 @@
-//! The statistics give SciPy's values. `reference/statistics.py` made them.
+//! The statistics give SciPy's and statsmodels' values. `reference/statistics.py` made them.
 
+use ringfence_bench::statistics::binomial;
 use ringfence_bench::statistics::headline::{over_boots, BootPair};
+use ringfence_bench::statistics::hodges_lehmann;
 use ringfence_bench::statistics::interval::{of_mean, t_factor, Interval};
+use ringfence_bench::statistics::many::{benjamini_hochberg, holm, p_value};
 use ringfence_bench::statistics::moments::Moments;
 use ringfence_bench::statistics::verdict::{direction, equivalent, Better, Direction};
 use ringfence_bench::statistics::welch::Welch;
@@ -13,6 +16,11 @@ struct Reference {
     intervals: Vec<OneMean>,
     welch: Vec<TwoMeans>,
     headlines: Vec<Boots>,
+    hodges_lehmann: Vec<Walsh>,
+    p_values: Vec<OneTest>,
+    many: Vec<ManyTests>,
+    rates: Vec<Rate>,
+    counts: Vec<Counts>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +66,43 @@ struct Boot {
     second: Vec<f64>,
 }
 
+#[derive(Deserialize)]
+struct Walsh {
+    values: Vec<f64>,
+    level: f64,
+    estimate: f64,
+    interval: Interval,
+}
+
+#[derive(Deserialize)]
+struct OneTest {
+    values: Vec<f64>,
+    p: f64,
+}
+
+#[derive(Deserialize)]
+struct ManyTests {
+    p: Vec<f64>,
+    holm: Vec<f64>,
+    benjamini_hochberg: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Rate {
+    hits: u64,
+    n: u64,
+    level: f64,
+    interval: Interval,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    n: u64,
+    rate: f64,
+    lo: u64,
+    hi: u64,
+}
+
 fn reference() -> Reference {
     serde_json::from_str(include_str!("reference/statistics.json")).unwrap()
 }
@@ -73,6 +118,14 @@ fn close(ours: f64, theirs: f64, scale: f64) {
 fn close_ends(ours: Interval, theirs: Interval, scale: f64) {
     close(ours.lo, theirs.lo, scale);
     close(ours.hi, theirs.hi, scale);
+}
+
+#[track_caller]
+fn close_all(ours: &[f64], theirs: &[f64], scale: f64) {
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        close(*ours, *theirs, scale);
+    }
 }
 
 #[test]
@@ -138,4 +191,46 @@ fn headlines_and_their_findings_are_scipys() {
     assert!(cases.iter().any(|case| case.differs && !case.equivalent));
     assert!(cases.iter().any(|case| !case.differs && case.equivalent));
     assert!(cases.iter().any(|case| !case.differs && !case.equivalent));
+}
+
+#[test]
+fn walsh_averages_and_their_interval_invert_scipys_wilcoxon_test() {
+    for case in reference().hodges_lehmann {
+        let estimate = hodges_lehmann::estimate(&case.values).unwrap();
+        close(estimate, case.estimate, 0.0);
+        let interval = hodges_lehmann::interval(&case.values, case.level).unwrap();
+        close_ends(interval, case.interval, 0.0);
+    }
+}
+
+#[test]
+fn p_values_are_scipys() {
+    for case in reference().p_values {
+        let p = p_value(&Moments::of(&case.values).unwrap()).unwrap();
+        close(p, case.p, 0.0);
+    }
+}
+
+#[test]
+fn adjusted_p_values_are_statsmodels() {
+    for case in reference().many {
+        close_all(&holm(&case.p), &case.holm, 0.0);
+        close_all(&benjamini_hochberg(&case.p), &case.benjamini_hochberg, 0.0);
+    }
+}
+
+#[test]
+fn rates_behind_counts_are_scipys() {
+    for case in reference().rates {
+        let rate = binomial::rate(case.hits, case.n, case.level).unwrap();
+        close_ends(rate, case.interval, 0.0);
+    }
+}
+
+#[test]
+fn counts_that_a_rate_allows_are_scipys() {
+    for case in reference().counts {
+        let allowed = binomial::allowed(case.n, case.rate, 0.95).unwrap();
+        assert_eq!(allowed, case.lo..=case.hi, "{}", case.n);
+    }
 }

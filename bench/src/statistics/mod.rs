@@ -5,8 +5,11 @@
 //! ([`headline`]) treats every boot as one, because boots differ by more than
 //! samples within a boot do; verdicts come from it alone.
 
+pub mod binomial;
 pub mod headline;
+pub mod hodges_lehmann;
 pub mod interval;
+pub mod many;
 pub mod moments;
 pub mod verdict;
 pub mod welch;

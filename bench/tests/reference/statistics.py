@@ -5,13 +5,15 @@ The values in `statistics.json` beside this file are invented numbers, not
 measurements. To make that file again, in a virtual environment:
 
     python3 -m venv /tmp/reference
-    /tmp/reference/bin/pip install scipy
+    /tmp/reference/bin/pip install scipy statsmodels
     /tmp/reference/bin/python bench/tests/reference/statistics.py \
         > bench/tests/reference/statistics.json
 
 Every figure comes from SciPy's own functions where there is one:
 `ttest_ind(equal_var=False)` for Welch, `ttest_1samp` for t intervals and for
-the two one-sided tests, `t.ppf` for quantiles.
+the two one-sided tests, `t.ppf` for quantiles, `wilcoxon(method="exact")` for
+the Hodges-Lehmann interval, `binomtest` and `binom` for counts; adjusted p
+values are statsmodels' `multipletests`.
 """
 
 import json
@@ -20,6 +22,7 @@ import sys
 import numpy
 import scipy
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 rng = numpy.random.default_rng(20250101)
 
@@ -115,6 +118,72 @@ def headlines():
         }
 
 
+def hodges_lehmann():
+    """The interval by searching for the centres that the test rejects."""
+    shapes = [(6, 0.95), (7, 0.90), (10, 0.95), (10, 0.90), (15, 0.95), (40, 0.99), (100, 0.95)]
+    for n, level in shapes:
+        values = rng.standard_t(3, n) * 0.01 + 0.02
+        above, below = numpy.triu_indices(n)
+        walsh = numpy.sort((values[above] + values[below]) / 2)
+        between = numpy.concatenate(
+            ([walsh[0] - 1], (walsh[1:] + walsh[:-1]) / 2, [walsh[-1] + 1])
+        )
+
+        def kept(at):
+            test = stats.wilcoxon(values - between[at], method="exact")
+            return test.pvalue > 1 - level
+
+        # `between[at]` lies below `walsh[at]`; the p value rises to the middle.
+        outside, inside = 0, len(walsh) // 2
+        while inside - outside > 1:
+            at = (outside + inside) // 2
+            outside, inside = (outside, at) if kept(at) else (at, inside)
+        lo = walsh[inside - 1]
+        outside, inside = len(walsh), len(walsh) // 2
+        while outside - inside > 1:
+            at = (outside + inside) // 2
+            outside, inside = (outside, at) if kept(at) else (at, inside)
+        yield {
+            "values": values.tolist(),
+            "level": level,
+            "estimate": numpy.median(walsh),
+            "interval": [lo, walsh[inside]],
+        }
+
+
+def p_values():
+    for n, mean in ((2, 0.0), (3, 0.01), (4, 0.1), (10, 0.005), (10, 0.05), (40, -0.003), (100, 0.1)):
+        values = rng.normal(mean, 0.01, n).tolist()
+        yield {"values": values, "p": stats.ttest_1samp(values, 0).pvalue}
+
+
+def many():
+    for m in (1, 2, 5, 16, 120):
+        p = numpy.round(rng.uniform(0, 1, m) ** 3, 6)
+        yield {
+            "p": p.tolist(),
+            "holm": multipletests(p, method="holm")[1].tolist(),
+            "benjamini_hochberg": multipletests(p, method="fdr_bh")[1].tolist(),
+        }
+
+
+def rates():
+    for hits, n in ((0, 1), (0, 60), (1, 2), (3, 60), (5, 100), (60, 60), (49, 1000), (261, 5000)):
+        for level in (0.95, 0.99):
+            ends = stats.binomtest(hits, n).proportion_ci(level, method="exact")
+            yield {"hits": hits, "n": n, "level": level, "interval": [ends.low, ends.high]}
+
+
+def counts():
+    for n in (0, 1, 10, 16, 60, 100, 400, 1000, 2000, 5000, 20000):
+        yield {
+            "n": n,
+            "rate": 0.05,
+            "lo": int(stats.binom.ppf(0.025, n, 0.05)),
+            "hi": int(stats.binom.isf(0.025, n, 0.05)),
+        }
+
+
 json.dump(
     {
         "scipy": scipy.__version__,
@@ -122,6 +191,11 @@ json.dump(
         "intervals": list(intervals()),
         "welch": list(welch()),
         "headlines": list(headlines()),
+        "hodges_lehmann": list(hodges_lehmann()),
+        "p_values": list(p_values()),
+        "many": list(many()),
+        "rates": list(rates()),
+        "counts": list(counts()),
     },
     sys.stdout,
     indent=1,
