@@ -7,6 +7,7 @@ use statrs::distribution::{Binomial, DiscreteCDF};
 use statrs::function::beta::inv_beta_reg;
 
 use super::interval::Interval;
+use super::search::first;
 
 /// The exact two-sided interval of a rate of which `hits` among `n` were seen,
 /// both ends from 0 to 1 (C. J. Clopper and E. S. Pearson, Biometrika 26,
@@ -40,24 +41,9 @@ pub fn allowed(n: u64, rate: f64, level: f64) -> Option<RangeInclusive<u64>> {
     }
     let tail = (1.0 - level) / 2.0;
     let count = Binomial::new(rate, n).ok()?;
-    let lo = first(n, |hits| count.cdf(hits) > tail);
-    let hi = first(n, |hits| count.sf(hits) <= tail);
+    let lo = first(0, n, |hits| count.cdf(hits) > tail)?;
+    let hi = first(0, n, |hits| count.sf(hits) <= tail)?;
     Some(lo..=hi)
-}
-
-/// The first count up to `n` for which `holds`, which then holds for all
-/// larger ones; `n` if for none.
-fn first(n: u64, holds: impl Fn(u64) -> bool) -> u64 {
-    let (mut lo, mut hi) = (0, n);
-    while lo < hi {
-        let middle = lo + (hi - lo) / 2;
-        if holds(middle) {
-            hi = middle;
-        } else {
-            lo = middle + 1;
-        }
-    }
-    lo
 }
 
 #[cfg(test)]
