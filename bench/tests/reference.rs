@@ -1,8 +1,15 @@
-//! The statistics give SciPy's values. `reference/statistics.py` made them.
+//! The statistics give SciPy's and statsmodels' values. `reference/statistics.py` made them.
 
+use ringfence_bench::statistics::autocorrelation::{effective_size, lag_one};
+use ringfence_bench::statistics::binomial;
+use ringfence_bench::statistics::bootstrap;
+use ringfence_bench::statistics::components::Components;
 use ringfence_bench::statistics::headline::{over_boots, BootPair};
+use ringfence_bench::statistics::hodges_lehmann;
 use ringfence_bench::statistics::interval::{of_mean, t_factor, Interval};
+use ringfence_bench::statistics::many::{benjamini_hochberg, holm, p_value};
 use ringfence_bench::statistics::moments::Moments;
+use ringfence_bench::statistics::power::{boots_needed, power, smallest_effect};
 use ringfence_bench::statistics::verdict::{direction, equivalent, Better, Direction};
 use ringfence_bench::statistics::welch::Welch;
 use serde::Deserialize;
@@ -13,6 +20,16 @@ struct Reference {
     intervals: Vec<OneMean>,
     welch: Vec<TwoMeans>,
     headlines: Vec<Boots>,
+    hodges_lehmann: Vec<Walsh>,
+    p_values: Vec<OneTest>,
+    many: Vec<ManyTests>,
+    rates: Vec<Rate>,
+    counts: Vec<Counts>,
+    bootstraps: Vec<Resampled>,
+    series: Vec<Series>,
+    components: Vec<Variances>,
+    boots_for_width: Vec<Width>,
+    powers: Vec<Power>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +75,83 @@ struct Boot {
     second: Vec<f64>,
 }
 
+#[derive(Deserialize)]
+struct Walsh {
+    values: Vec<f64>,
+    level: f64,
+    estimate: f64,
+    interval: Interval,
+}
+
+#[derive(Deserialize)]
+struct OneTest {
+    values: Vec<f64>,
+    p: f64,
+}
+
+#[derive(Deserialize)]
+struct ManyTests {
+    p: Vec<f64>,
+    holm: Vec<f64>,
+    benjamini_hochberg: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Rate {
+    hits: u64,
+    n: u64,
+    level: f64,
+    interval: Interval,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    n: u64,
+    rate: f64,
+    lo: u64,
+    hi: u64,
+}
+
+#[derive(Deserialize)]
+struct Resampled {
+    values: Vec<f64>,
+    draws: Vec<String>,
+    level: f64,
+    percentile: Interval,
+    accelerated: Interval,
+}
+
+#[derive(Deserialize)]
+struct Series {
+    values: Vec<f64>,
+    lag_one: f64,
+    effective_size: f64,
+}
+
+#[derive(Deserialize)]
+struct Variances {
+    boots: Vec<Vec<f64>>,
+    by_boot: f64,
+    by_block: f64,
+}
+
+#[derive(Deserialize)]
+struct Width {
+    by_boot: f64,
+    by_block: f64,
+    blocks: usize,
+    half_width: f64,
+    boots: usize,
+}
+
+#[derive(Deserialize)]
+struct Power {
+    effect: f64,
+    sd: f64,
+    boots: usize,
+    power: f64,
+}
+
 fn reference() -> Reference {
     serde_json::from_str(include_str!("reference/statistics.json")).unwrap()
 }
@@ -73,6 +167,14 @@ fn close(ours: f64, theirs: f64, scale: f64) {
 fn close_ends(ours: Interval, theirs: Interval, scale: f64) {
     close(ours.lo, theirs.lo, scale);
     close(ours.hi, theirs.hi, scale);
+}
+
+#[track_caller]
+fn close_all(ours: &[f64], theirs: &[f64], scale: f64) {
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        close(*ours, *theirs, scale);
+    }
 }
 
 #[test]
@@ -138,4 +240,106 @@ fn headlines_and_their_findings_are_scipys() {
     assert!(cases.iter().any(|case| case.differs && !case.equivalent));
     assert!(cases.iter().any(|case| !case.differs && case.equivalent));
     assert!(cases.iter().any(|case| !case.differs && !case.equivalent));
+}
+
+#[test]
+fn walsh_averages_and_their_interval_invert_scipys_wilcoxon_test() {
+    for case in reference().hodges_lehmann {
+        let estimate = hodges_lehmann::estimate(&case.values).unwrap();
+        close(estimate, case.estimate, 0.0);
+        let interval = hodges_lehmann::interval(&case.values, case.level).unwrap();
+        close_ends(interval, case.interval, 0.0);
+    }
+}
+
+#[test]
+fn p_values_are_scipys() {
+    for case in reference().p_values {
+        let p = p_value(&Moments::of(&case.values).unwrap()).unwrap();
+        close(p, case.p, 0.0);
+    }
+}
+
+#[test]
+fn adjusted_p_values_are_statsmodels() {
+    for case in reference().many {
+        close_all(&holm(&case.p), &case.holm, 0.0);
+        close_all(&benjamini_hochberg(&case.p), &case.benjamini_hochberg, 0.0);
+    }
+}
+
+#[test]
+fn rates_behind_counts_are_scipys() {
+    for case in reference().rates {
+        let rate = binomial::rate(case.hits, case.n, case.level).unwrap();
+        close_ends(rate, case.interval, 0.0);
+    }
+}
+
+#[test]
+fn counts_that_a_rate_allows_are_scipys() {
+    for case in reference().counts {
+        let allowed = binomial::allowed(case.n, case.rate, 0.95).unwrap();
+        assert_eq!(allowed, case.lo..=case.hi, "{}", case.n);
+    }
+}
+
+#[test]
+fn bootstrap_intervals_are_scipys_over_the_same_draws() {
+    for case in reference().bootstraps {
+        let digit = |digit: u8| usize::from(digit - b'0');
+        let draws: Vec<Vec<usize>> = case
+            .draws
+            .iter()
+            .map(|draw| draw.bytes().map(digit).collect())
+            .collect();
+        let percentile = bootstrap::percentile(&case.values, &draws, case.level).unwrap();
+        close_ends(percentile, case.percentile, 0.0);
+        let accelerated = bootstrap::accelerated(&case.values, &draws, case.level).unwrap();
+        close_ends(accelerated, case.accelerated, 0.0);
+    }
+}
+
+#[test]
+fn autocorrelations_and_effective_sizes_follow_statsmodels_autocovariances() {
+    for case in reference().series {
+        close(lag_one(&case.values).unwrap(), case.lag_one, 0.0);
+        close(effective_size(&case.values), case.effective_size, 0.0);
+    }
+}
+
+#[test]
+fn components_follow_statsmodels_mean_squares() {
+    for case in reference().components {
+        let components = Components::of(&case.boots).unwrap();
+        close(components.by_boot, case.by_boot, case.by_block);
+        close(components.by_block, case.by_block, 0.0);
+    }
+}
+
+#[test]
+fn boots_needed_for_a_width_are_those_of_scipys_quantiles() {
+    for case in reference().boots_for_width {
+        let components = Components {
+            by_boot: case.by_boot,
+            by_block: case.by_block,
+        };
+        let boots = components.boots_needed(case.blocks, case.half_width);
+        assert_eq!(boots, Some(case.boots));
+    }
+}
+
+#[test]
+fn powers_are_statsmodels() {
+    for case in reference().powers {
+        let ours = power(case.effect, case.sd, case.boots).unwrap();
+        close(ours, case.power, 0.0);
+        // There and back, where the power leaves room to tell.
+        if case.effect > 0.0 && ours < 0.999 {
+            let effect = smallest_effect(case.sd, case.boots, ours).unwrap();
+            close(effect, case.effect, 0.0);
+            let boots = boots_needed(case.effect, case.sd, ours - 1e-6);
+            assert_eq!(boots, Some(case.boots));
+        }
+    }
 }

@@ -5,8 +5,16 @@
 //! ([`headline`]) treats every boot as one, because boots differ by more than
 //! samples within a boot do; verdicts come from it alone.
 
+pub mod autocorrelation;
+pub mod binomial;
+pub mod bootstrap;
+pub mod components;
 pub mod headline;
+pub mod hodges_lehmann;
 pub mod interval;
+pub mod many;
 pub mod moments;
+pub mod power;
+mod search;
 pub mod verdict;
 pub mod welch;

@@ -5,21 +5,31 @@ The values in `statistics.json` beside this file are invented numbers, not
 measurements. To make that file again, in a virtual environment:
 
     python3 -m venv /tmp/reference
-    /tmp/reference/bin/pip install scipy
+    /tmp/reference/bin/pip install scipy statsmodels
     /tmp/reference/bin/python bench/tests/reference/statistics.py \
         > bench/tests/reference/statistics.json
 
 Every figure comes from SciPy's own functions where there is one:
 `ttest_ind(equal_var=False)` for Welch, `ttest_1samp` for t intervals and for
-the two one-sided tests, `t.ppf` for quantiles.
+the two one-sided tests, `t.ppf` for quantiles, `wilcoxon(method="exact")` for
+the Hodges-Lehmann interval, `binomtest` and `binom` for counts; adjusted p
+values are statsmodels' `multipletests`. Bootstrap intervals are SciPy's
+`bootstrap` with draws that are written down, autocovariances statsmodels'
+`acovf`, mean squares its `anova_lm`, powers its `TTestPower`.
 """
 
 import json
 import sys
 
 import numpy
+import pandas
 import scipy
 from scipy import stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+from statsmodels.tsa.stattools import acovf
 
 rng = numpy.random.default_rng(20250101)
 
@@ -115,6 +125,178 @@ def headlines():
         }
 
 
+def hodges_lehmann():
+    """The interval by searching for the centres that the test rejects."""
+    shapes = [(6, 0.95), (7, 0.90), (10, 0.95), (10, 0.90), (15, 0.95), (40, 0.99), (100, 0.95)]
+    for n, level in shapes:
+        values = rng.standard_t(3, n) * 0.01 + 0.02
+        above, below = numpy.triu_indices(n)
+        walsh = numpy.sort((values[above] + values[below]) / 2)
+        between = numpy.concatenate(
+            ([walsh[0] - 1], (walsh[1:] + walsh[:-1]) / 2, [walsh[-1] + 1])
+        )
+
+        def kept(at):
+            test = stats.wilcoxon(values - between[at], method="exact")
+            return test.pvalue > 1 - level
+
+        # `between[at]` lies below `walsh[at]`; the p value rises to the middle.
+        outside, inside = 0, len(walsh) // 2
+        while inside - outside > 1:
+            at = (outside + inside) // 2
+            outside, inside = (outside, at) if kept(at) else (at, inside)
+        lo = walsh[inside - 1]
+        outside, inside = len(walsh), len(walsh) // 2
+        while outside - inside > 1:
+            at = (outside + inside) // 2
+            outside, inside = (outside, at) if kept(at) else (at, inside)
+        yield {
+            "values": values.tolist(),
+            "level": level,
+            "estimate": numpy.median(walsh),
+            "interval": [lo, walsh[inside]],
+        }
+
+
+def p_values():
+    for n, mean in ((2, 0.0), (3, 0.01), (4, 0.1), (10, 0.005), (10, 0.05), (40, -0.003), (100, 0.1)):
+        values = rng.normal(mean, 0.01, n).tolist()
+        yield {"values": values, "p": stats.ttest_1samp(values, 0).pvalue}
+
+
+def many():
+    for m in (1, 2, 5, 16, 120):
+        p = numpy.round(rng.uniform(0, 1, m) ** 3, 6)
+        yield {
+            "p": p.tolist(),
+            "holm": multipletests(p, method="holm")[1].tolist(),
+            "benjamini_hochberg": multipletests(p, method="fdr_bh")[1].tolist(),
+        }
+
+
+def rates():
+    for hits, n in ((0, 1), (0, 60), (1, 2), (3, 60), (5, 100), (60, 60), (49, 1000), (261, 5000)):
+        for level in (0.95, 0.99):
+            ends = stats.binomtest(hits, n).proportion_ci(level, method="exact")
+            yield {"hits": hits, "n": n, "level": level, "interval": [ends.low, ends.high]}
+
+
+def counts():
+    for n in (0, 1, 10, 16, 60, 100, 400, 1000, 2000, 5000, 20000):
+        yield {
+            "n": n,
+            "rate": 0.05,
+            "lo": int(stats.binom.ppf(0.025, n, 0.05)),
+            "hi": int(stats.binom.isf(0.025, n, 0.05)),
+        }
+
+
+class Drawn(numpy.random.Generator):
+    """A generator that keeps the draws it made."""
+
+    def integers(self, *args, **kwargs):
+        self.drawn = super().integers(*args, **kwargs)
+        return self.drawn
+
+
+def bootstraps():
+    """Boots are counted from 0 to 9, so that a draw is a word of digits."""
+    for n, level in ((4, 0.95), (6, 0.90), (10, 0.95), (10, 0.90)):
+        # Sums of such values are exact, in whichever order.
+        values = numpy.round(rng.gamma(1.5, 0.02, n) * 2**20) / 2**20
+        ends = {}
+        for kind in ("percentile", "BCa"):
+            source = Drawn(numpy.random.PCG64(n))
+            found = stats.bootstrap(
+                (values,),
+                numpy.mean,
+                n_resamples=150,
+                confidence_level=level,
+                method=kind,
+                rng=source,
+            )
+            ends[kind] = list(found.confidence_interval)
+        yield {
+            "values": values.tolist(),
+            "draws": ["".join(map(str, draw)) for draw in source.drawn],
+            "level": level,
+            "percentile": ends["percentile"],
+            "accelerated": ends["BCa"],
+        }
+
+
+def series():
+    for n, follow in ((3, 0.0), (8, 0.5), (40, 0.0), (40, 0.8), (41, 0.9), (60, -0.5), (400, 0.7)):
+        values = [rng.normal()]
+        while len(values) < n:
+            values.append(follow * values[-1] + rng.normal())
+        covariances = acovf(values, adjusted=False, fft=False)
+        # Geyer's sum, to the first pair that is not positive.
+        variance = -covariances[0]
+        for even, odd in zip(covariances[::2], covariances[1::2]):
+            if even + odd <= 0:
+                break
+            variance += 2 * (even + odd)
+        size = n * covariances[0] / variance if variance > 0 else n
+        yield {
+            "values": values,
+            "lag_one": covariances[1] / covariances[0],
+            "effective_size": min(max(size, 1), n),
+        }
+
+
+def components():
+    for sizes in ((4, 4), (4,) * 10, (4, 3, 4, 2, 1, 4), (1, 7, 2), (2,) * 40):
+        for by_boot in (0.0, 0.01):
+            boots = [
+                (rng.normal(0, by_boot) + rng.normal(0, 0.008, size)).tolist() for size in sizes
+            ]
+            table = pandas.DataFrame(
+                [(boot, ratio) for boot, blocks in enumerate(boots) for ratio in blocks],
+                columns=["boot", "ratio"],
+            )
+            between, within = anova_lm(ols("ratio ~ C(boot)", table).fit())["mean_sq"]
+            unequal = sum(size**2 for size in sizes) / sum(sizes)
+            blocks = (sum(sizes) - unequal) / (len(sizes) - 1)
+            yield {
+                "boots": boots,
+                "by_boot": max((between - within) / blocks, 0),
+                "by_block": within,
+            }
+
+
+def boots_for_width():
+    """The half width of the next smaller number of boots is too large."""
+    for by_boot, by_block, blocks, wanted in (
+        (1e-4, 1e-4, 4, 0.01),
+        (1e-4, 4e-4, 4, 0.002),
+        (0.0, 1e-4, 1, 0.02),
+        (9e-6, 1e-6, 8, 0.001),
+    ):
+        sd = numpy.sqrt(by_boot + by_block / blocks)
+        boots = 2
+        while stats.t.ppf(0.975, boots - 1) * sd / numpy.sqrt(boots) > wanted:
+            boots += 1
+        yield {
+            "by_boot": by_boot,
+            "by_block": by_block,
+            "blocks": blocks,
+            "half_width": wanted,
+            "boots": boots,
+        }
+
+
+def powers():
+    for effect in (0.002, 0.02, -0.05):
+        for sd in (0.005, 0.01, 0.03):
+            for boots in (2, 3, 4, 10, 40, 400):
+                size = numpy.log1p(effect) / sd
+                power = TTestPower().power(size, boots, 0.05, alternative="two-sided")
+                # It has none for some large shifts.
+                if numpy.isfinite(power):
+                    yield {"effect": effect, "sd": sd, "boots": boots, "power": power}
+
+
 json.dump(
     {
         "scipy": scipy.__version__,
@@ -122,8 +304,19 @@ json.dump(
         "intervals": list(intervals()),
         "welch": list(welch()),
         "headlines": list(headlines()),
+        "hodges_lehmann": list(hodges_lehmann()),
+        "p_values": list(p_values()),
+        "many": list(many()),
+        "rates": list(rates()),
+        "counts": list(counts()),
+        "bootstraps": list(bootstraps()),
+        "series": list(series()),
+        "components": list(components()),
+        "boots_for_width": list(boots_for_width()),
+        "powers": list(powers()),
     },
     sys.stdout,
+    allow_nan=False,
     indent=1,
 )
 print()
