@@ -307,7 +307,14 @@ mod tests {
             slow: vec![plan.cases[1].key()],
         };
         (plan.boots, plan.blocks) = (5, 6);
-        let again = ["rust", "c", "upstream", "rust:again", "c:again", "upstream:again"];
+        let again = [
+            "rust",
+            "c",
+            "upstream",
+            "rust:again",
+            "c:again",
+            "upstream:again",
+        ];
         assert_eq!(plan.labels(&plan.cases[0]), again);
         let slow = ["rust:slow0", "rust:slow1", "rust:slow2", "rust:slow5"];
         assert_eq!(plan.labels(&plan.cases[1])[6..], slow);

@@ -1,7 +1,10 @@
 //! What a run says: `summary.json`.
 
 mod cases;
+pub mod controls;
 mod counts;
+pub mod many;
+mod robust;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -17,6 +20,9 @@ use crate::statistics::interval::Interval;
 use crate::statistics::verdict::{Better, Direction, Verdict};
 
 pub use cases::block_cost;
+pub use controls::{ControlSummary, Controls};
+pub use many::AmongMany;
+pub use robust::Robust;
 
 /// The subject of ring 3 that does nothing: its cost is the load loop's own.
 pub const EMPTY: &str = "empty";
@@ -83,6 +89,9 @@ pub struct Run {
     pub warnings: Vec<String>,
     /// Subjects by ring, the first compared with the second.
     pub subjects: BTreeMap<u8, Vec<String>>,
+    /// What the controls say, by ring, driver and metric.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<Controls>,
     /// Settings that differ by subject because the user asked for it.
     pub overrides: BTreeMap<String, BTreeMap<String, String>>,
     /// Per ring: what the launcher said of the host.
@@ -135,6 +144,9 @@ pub struct CaseSummary {
     /// [`INSTRUCTIONS`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, Counts>,
+    /// Subjects against themselves, and against themselves with a delay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<ControlSummary>,
     /// What was read back from the subjects.
     pub parity: Vec<ParityItem>,
     /// Subjects that this case goes without.
@@ -190,6 +202,12 @@ pub struct Comparison {
     pub relative: Option<Estimate>,
     /// Headline: relative change over boots. Verdicts come from it alone.
     pub headline: Option<Headline>,
+    /// Two other ways to an interval over boots, which suppose less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub robust: Option<Robust>,
+    /// What the number of cases leaves of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among_many: Option<AmongMany>,
     /// The verdict on the first subject.
     pub verdict: Verdict,
     /// Sign of the headline, where its 95% interval excludes zero. Kept
@@ -247,6 +265,7 @@ pub fn summarise(recording: &Recording) -> Summary {
         interrupted: manifest.interrupted.clone(),
         complaints,
         warnings: Vec::new(),
+        controls: Vec::new(),
         subjects: plan.subjects.clone(),
         overrides: plan.overrides.clone(),
         host: manifest.host.clone(),
@@ -254,10 +273,11 @@ pub fn summarise(recording: &Recording) -> Summary {
         guest_varies: manifest.guest_varies.clone(),
     };
     run.warnings = warnings::of(&run, plan.counts());
-    Summary {
-        run,
-        cases: cases::summarise(recording, &table),
-    }
+    let mut cases = cases::summarise(recording, &table);
+    many::adjust(&mut cases);
+    run.controls = controls::of(&cases);
+    run.warnings.extend(controls::warnings(&run.controls));
+    Summary { run, cases }
 }
 
 /// The plan's samples less those of subjects that cases go without.
@@ -265,11 +285,9 @@ fn expected(recording: &Recording) -> u64 {
     let plan = &recording.plan;
     let mut left_out: Vec<&LeftOut> = Vec::new();
     for new in &recording.manifest.left_out {
-        let planned = plan.case(&new.key).is_some()
-            && plan
-                .subjects
-                .get(&new.key.ring)
-                .is_some_and(|subjects| subjects.contains(&new.subject));
+        let planned = plan
+            .case(&new.key)
+            .is_some_and(|case| plan.labels(case).contains(&new.subject));
         let known = left_out
             .iter()
             .any(|old| old.key == new.key && old.subject == new.subject);
@@ -277,6 +295,6 @@ fn expected(recording: &Recording) -> u64 {
             left_out.push(new);
         }
     }
-    let each = u64::from(plan.boots) * u64::from(plan.blocks);
-    plan.samples().saturating_sub(left_out.len() as u64 * each)
+    let less = left_out.len() as u64 * plan.each();
+    plan.samples().saturating_sub(less)
 }

@@ -9,6 +9,7 @@ use ring3::load::Load;
 use ring3::nullblk::{Device, Subject};
 use ringfence_bench::agent::{Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
+use ringfence_bench::control::{Control, Label};
 
 use crate::callgrind::Counter;
 
@@ -16,6 +17,7 @@ use crate::callgrind::Counter;
 pub fn workbench(counts: Option<PathBuf>) -> Result<Box<dyn Workbench>> {
     Ok(Box::new(Ring3 {
         prepared: BTreeMap::new(),
+        times: BTreeMap::new(),
         counter: counts.map(Counter::new),
     }))
 }
@@ -24,8 +26,33 @@ pub fn workbench(counts: Option<PathBuf>) -> Result<Box<dyn Workbench>> {
 const MAX_QUEUES: u32 = 1024;
 
 struct Ring3 {
+    /// By label.
     prepared: BTreeMap<String, Device>,
+    /// Nanoseconds that an operation of a label takes in a case without a
+    /// delay: a delay is a share of them.
+    times: BTreeMap<(String, String), f64>,
     counter: Option<Counter>,
+}
+
+impl Ring3 {
+    /// A delay of so many percent of an operation's time, in nanoseconds.
+    fn delay(&mut self, label: &str, case: &Case, device: &Device, percent: u8) -> Result<f64> {
+        let key = (label.to_owned(), case.name.clone());
+        let time = match self.times.get(&key) {
+            Some(time) => *time,
+            None => {
+                let outcomes = load_of(case)?.run(&[device])?;
+                let iops = outcomes.first().map_or(0.0, |outcome| outcome.iops);
+                if iops <= 0.0 {
+                    bail!("ring 3: {label} completed no operation in {}", case.name);
+                }
+                let time = 1e9 * f64::from(case.workload.jobs) / iops;
+                self.times.insert(key, time);
+                time
+            }
+        };
+        Ok(time * f64::from(percent) / 100.0)
+    }
 }
 
 impl Workbench for Ring3 {
@@ -41,18 +68,17 @@ impl Workbench for Ring3 {
             .collect())
     }
 
-    fn load(&mut self, subject: &str) -> Result<()> {
-        subject_of(subject).map(drop)
+    fn load(&mut self, label: &str) -> Result<()> {
+        parts_of(label).map(drop)
     }
 
     fn prepare(
         &mut self,
-        subject: &str,
+        label: &str,
         case: &Case,
         overrides: &BTreeMap<String, String>,
     ) -> Result<Prepared> {
-        let name = subject;
-        let subject = subject_of(name)?;
+        let (subject, control) = parts_of(label)?;
         let mut settings = nullblk::Settings::default();
         for (name, value) in case.settings.iter().chain(overrides) {
             let attribute = nullblk::Attribute::by_name(name).with_context(|| {
@@ -89,7 +115,16 @@ impl Workbench for Ring3 {
         };
         values.insert("compiler".into(), compiler.into());
         values.insert("overflow_checks".into(), checks.into());
-        self.prepared.insert(name.to_owned(), device);
+        let device = match control {
+            None | Some(Control::Again) => device,
+            Some(Control::Slow(percent)) => {
+                values.insert("injected_delay".into(), format!("{percent}%"));
+                let device = device.delayed(0.0);
+                let delay = self.delay(label, case, &device, percent)?;
+                device.delayed(delay)
+            }
+        };
+        self.prepared.insert(label.to_owned(), device);
         Ok(Prepared::Ready(values))
     }
 
@@ -99,16 +134,7 @@ impl Workbench for Ring3 {
         case: &Case,
         taken: &mut dyn FnMut(Measured) -> Result<()>,
     ) -> Result<()> {
-        let load = Load {
-            write: case.workload.pattern.writes(),
-            random: case.workload.pattern.random(),
-            block_size: u32::try_from(case.workload.block_size)
-                .with_context(|| format!("ring 3: the block size of {} is too large", case.name))?,
-            depth: case.workload.depth,
-            jobs: case.workload.jobs,
-            runtime: Duration::from_millis(case.runtime_ms),
-            ramp: Duration::from_millis(case.ramp_ms),
-        };
+        let load = load_of(case)?;
         let devices = subjects
             .iter()
             .map(|subject| {
@@ -151,10 +177,29 @@ impl Workbench for Ring3 {
     }
 }
 
-fn subject_of(name: &str) -> Result<Subject> {
-    Subject::by_name(name).with_context(|| {
+/// The load of a case.
+fn load_of(case: &Case) -> Result<Load> {
+    Ok(Load {
+        write: case.workload.pattern.writes(),
+        random: case.workload.pattern.random(),
+        block_size: u32::try_from(case.workload.block_size)
+            .with_context(|| format!("ring 3: the block size of {} is too large", case.name))?,
+        depth: case.workload.depth,
+        jobs: case.workload.jobs,
+        runtime: Duration::from_millis(case.runtime_ms),
+        ramp: Duration::from_millis(case.ramp_ms),
+    })
+}
+
+/// The subject of a label, and its control.
+fn parts_of(label: &str) -> Result<(Subject, Option<Control>)> {
+    let parts = Label::parse(label).and_then(|label| {
+        let subject = Subject::by_name(label.subject)?;
+        Some((subject, label.control))
+    });
+    parts.with_context(|| {
         let known = Subject::ALL.map(Subject::name);
-        format!("ring 3: no subject {name}; there are {}", known.join(", "))
+        format!("ring 3: no subject {label}; there are {}", known.join(", "))
     })
 }
 

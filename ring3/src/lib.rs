@@ -7,6 +7,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod count;
+mod delay;
 pub mod load;
 pub mod memory;
 pub mod nullblk;

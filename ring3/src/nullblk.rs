@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use ::nullblk::{Attribute, CompletionMode, Medium, NullBlock, Settings};
 
+use crate::delay::Delayed;
 use crate::memory::Memory;
 use crate::placement::{Placed, DEVICE};
 use crate::table::{table_of, DriverTable, Shared};
@@ -103,6 +104,8 @@ pub struct Device {
     subject: Subject,
     settings: Settings,
     instance: Instance,
+    /// Nanoseconds an operation, and what waits for them.
+    delay: Option<(f64, Box<Delayed>)>,
 }
 
 /// Why a subject cannot be a device with some settings.
@@ -159,12 +162,26 @@ impl Device {
             subject,
             settings,
             instance,
+            delay: None,
         })
+    }
+
+    /// The device with a delay in its call table: so many nanoseconds an
+    /// operation on average, 0 or more. With 0 it has the cost of what waits.
+    #[must_use]
+    pub fn delayed(mut self, nanoseconds: f64) -> Device {
+        let delayed = Delayed::new(self.undelayed_table(), nanoseconds);
+        self.delay = Some((nanoseconds, delayed));
+        self
     }
 
     /// Another device of the same subject and settings, elsewhere in memory.
     pub(crate) fn another(&self) -> Result<Device, Unable> {
-        Device::new(self.subject, self.settings)
+        let device = Device::new(self.subject, self.settings)?;
+        Ok(match &self.delay {
+            None => device,
+            Some((nanoseconds, _)) => device.delayed(*nanoseconds),
+        })
     }
 
     /// The device's settings by name: those that its instance has, as it has
@@ -221,6 +238,15 @@ impl Device {
     /// several threads at once: a `Shared` is `Sync`, and the twin only
     /// reads.
     pub(crate) fn table(&self) -> (DriverTable, *mut c_void) {
+        match &self.delay {
+            None => self.undelayed_table(),
+            Some((_, delayed)) => delayed.table(),
+        }
+    }
+
+    /// The same without a delay: instances lie in boxes, so that the pointer
+    /// stays valid where `self` is moved.
+    fn undelayed_table(&self) -> (DriverTable, *mut c_void) {
         match &self.instance {
             Instance::Rust(device) => (
                 table_of::<Driver>(),

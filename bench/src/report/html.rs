@@ -18,7 +18,7 @@ use crate::summary::{CaseSummary, Comparison, Summary};
 
 use super::plot::{self, escape, palette, Layout};
 use super::taken::Taken;
-use super::{sections, words, Section};
+use super::{notes, sections, words, Section};
 use figure::Table;
 
 const CSS: &str = include_str!("report.css");
@@ -186,6 +186,9 @@ fn verdict(html: &mut String, summary: &Summary, section: &Section<'_>) {
             escape(words::subject(other)),
             escape(&beside)
         );
+    }
+    for note in notes::of(section, summary) {
+        let _ = writeln!(html, "<p class=\"beside\">{}</p>", escape(&minus(&note)));
     }
     html.push_str("</div>\n");
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::summary::{derived, CaseSummary, Comparison, Summary};
 
 use super::terminal::wrapped;
-use super::{counts, sections, words, Section};
+use super::{counts, notes, sections, words, Section};
 
 const WIDTH: usize = 72;
 
@@ -79,6 +79,10 @@ fn verdicts(text: &mut String, summary: &Summary, section: &Section<'_>) {
         );
         text.push('\n');
     }
+    for note in notes::of(section, summary) {
+        wrapped(text, &format!("- {note}"), WIDTH);
+    }
+    text.push('\n');
 }
 
 fn tables(text: &mut String, section: &Section<'_>) {

@@ -5,6 +5,7 @@ mod counts;
 mod density;
 pub mod html;
 pub mod markdown;
+mod notes;
 pub mod plot;
 mod taken;
 pub mod terminal;

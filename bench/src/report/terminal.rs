@@ -5,8 +5,7 @@ use std::fmt::Write;
 use crate::statistics::verdict::Verdict;
 use crate::summary::{CaseSummary, Summary};
 
-use super::words;
-use super::{sections, Section};
+use super::{notes, sections, words, Section};
 
 /// Columns besides the case's name, with the spaces before them: second
 /// subject, first subject, change, interval, verdict.
@@ -51,6 +50,17 @@ pub fn table(summary: &Summary, width: usize, color: bool) -> String {
             "*: equivalent, and yet the 95% interval excludes zero",
             width,
         );
+    }
+    for section in sections(summary) {
+        let notes = notes::of(&section, summary);
+        if !notes.is_empty() {
+            text.push('\n');
+            let title = format!("{}:", words::section_title(&section));
+            wrapped(&mut text, &title, width);
+        }
+        for note in notes {
+            wrapped(&mut text, &format!("- {note}"), width);
+        }
     }
     for warning in &summary.run.warnings {
         let mut lines = String::new();

@@ -336,8 +336,14 @@ pub fn method(run: &Run) -> Vec<String> {
          95%; relative: over the second subject's mean). It is too sure of itself where boots \
          differ, and decides nothing here."
             .into(),
-        "Intervals and verdicts are not corrected for the number of cases: of 20 cases without \
-         any difference, one is expected to show a direction by chance."
+        "Intervals and verdicts are of single cases: of 20 cases without any difference, one is \
+         expected to show a direction by chance. What the number of cases leaves of the \
+         directions stands beside the verdicts (Holm, for claims that stand for themselves; \
+         Benjamini and Hochberg, for a list)."
+            .into(),
+        "Controls, unless the plan has none: every subject is measured a second time under \
+         another label, in the same blocks, and what that shows is false; and in one case a \
+         known delay is injected, which must show."
             .into(),
     ]
 }

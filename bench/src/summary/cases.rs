@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    counts, CaseSummary, Comparison, Estimate, LeftOutSubject, SubjectSummary, DRIVER_COST, EMPTY,
-    INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+    counts, CaseSummary, Comparison, ControlSummary, Estimate, LeftOutSubject, Robust,
+    SubjectSummary, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
 };
 use crate::case::{Case, CaseKey};
+use crate::control::{label as label_of, Control, Label};
 use crate::folder::Recording;
 use crate::parity::{self, ParityItem};
 use crate::plan::Plan;
@@ -43,16 +44,20 @@ impl Table {
             .filter(|case| case.operations.is_some())
             .map(Case::key)
             .collect();
+        let labels: HashMap<CaseKey, Vec<String>> = plan
+            .cases
+            .iter()
+            .map(|case| (case.key(), plan.labels(case)))
+            .collect();
         let mut unknown = BTreeSet::new();
         let mut twice = 0u64;
         for sample in &recording.samples {
-            let planned = plan
-                .subjects
-                .get(&sample.key.ring)
-                .is_some_and(|subjects| subjects.contains(&sample.subject));
+            let planned = labels
+                .get(&sample.key)
+                .is_some_and(|labels| labels.contains(&sample.subject));
             if !planned {
                 unknown.insert(format!(
-                    "subject {}, which is not in the plan",
+                    "subject {}, which is not in the plan of their case",
                     sample.subject
                 ));
             } else if sample.metric != metric(counted.contains(&sample.key)) {
@@ -154,7 +159,11 @@ pub fn summarise(recording: &Recording, table: &Table) -> Vec<CaseSummary> {
     entries
 }
 
-/// Every sample of every subject.
+fn is_control(label: &str) -> bool {
+    Label::parse(label).is_none_or(|label| label.control.is_some())
+}
+
+/// Every sample of every label.
 fn sampled(series: &BTreeMap<String, Series>) -> BTreeMap<String, Values> {
     series
         .iter()
@@ -235,7 +244,11 @@ struct About<'a> {
     subjects: Vec<&'a str>,
     records: &'a [&'a Attributes],
     left_out: Vec<LeftOutSubject>,
+    /// Labels of controls.
+    controls: Vec<String>,
     margin: f64,
+    /// Of the plan.
+    seed: u64,
 }
 
 impl<'a> About<'a> {
@@ -262,7 +275,14 @@ impl<'a> About<'a> {
                 .collect(),
             records,
             left_out,
+            controls: recording
+                .plan
+                .labels(case)
+                .into_iter()
+                .filter(|label| is_control(label))
+                .collect(),
             margin: recording.plan.margin,
+            seed: recording.plan.seed,
         }
     }
 
@@ -292,6 +312,7 @@ impl<'a> About<'a> {
             better,
             subjects: values
                 .iter()
+                .filter(|(label, _)| !is_control(label))
                 .filter_map(|(subject, values)| {
                     let moments = Moments::of(&values.classical)?;
                     Some((subject.clone(), subject_summary(&moments)))
@@ -303,9 +324,42 @@ impl<'a> About<'a> {
             },
             against,
             counts: BTreeMap::new(),
+            controls: self.controls(metric, better, values),
             parity: parity::over_boots(self.records.iter().copied(), &self.subjects),
             left_out: self.left_out.clone(),
         }
+    }
+
+    /// Those controls that say something in this metric.
+    fn controls(
+        &self,
+        metric: &str,
+        better: Better,
+        values: &BTreeMap<String, Values>,
+    ) -> Vec<ControlSummary> {
+        let mut controls = Vec::new();
+        for text in &self.controls {
+            let label = Label::parse(text);
+            let Some((subject, control)) = label.and_then(|l| Some((l.subject, l.control?))) else {
+                continue;
+            };
+            let (against, injected) = match control {
+                Control::Again => (subject.to_string(), None),
+                // A delay is a share of the time of an operation.
+                Control::Slow(percent) if percent > 0 && metric == IOPS => {
+                    let slower = 1.0 / (1.0 + f64::from(percent) / 100.0);
+                    (label_of(subject, Control::Slow(0)), Some(slower - 1.0))
+                }
+                Control::Slow(_) => continue,
+            };
+            controls.push(ControlSummary {
+                comparison: self.compare(text, &against, better, values),
+                label: text.clone(),
+                against,
+                injected,
+            });
+        }
+        controls
     }
 
     fn compare(
@@ -350,6 +404,11 @@ impl<'a> About<'a> {
         Comparison {
             difference,
             relative,
+            robust: headline
+                .as_ref()
+                .ok()
+                .and_then(|headline| Robust::of(headline, self.seed)),
+            among_many: None,
             headline: headline.ok(),
             verdict,
             direction,
@@ -392,6 +451,8 @@ fn refused(why: String) -> Comparison {
         difference: None,
         relative: None,
         headline: None,
+        robust: None,
+        among_many: None,
         verdict: Verdict::NotComparable,
         direction: Direction::None,
         reason: Some(why),

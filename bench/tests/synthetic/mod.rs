@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use ringfence_bench::case::{Case, Engine, Pattern, Workload};
 use ringfence_bench::folder::{Manifest, Recording};
-use ringfence_bench::plan::Plan;
+use ringfence_bench::plan::{Controls, Plan};
 use ringfence_bench::sample::{Attributes, FunctionCount, LeftOut, Profile, Sample};
 
 /// How a synthetic run looks.

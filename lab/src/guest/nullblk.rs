@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::{Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
+use ringfence_bench::control::{Control, Label};
 
 use super::attributes;
 use super::count::Counter;
@@ -142,7 +143,7 @@ fn power_on(device: &Device, settings: &Settings) -> Result<Disk> {
 /// Sets up null block devices and loads them with fio.
 pub struct NullblkBench {
     modules: PathBuf,
-    /// By subject. Those that are not sampled stay up and idle, so that a
+    /// By label. Those that are not sampled stay up and idle, so that a
     /// block need not power one down and another up.
     present: BTreeMap<String, Present>,
     /// Modules that were not there before.
@@ -168,8 +169,14 @@ impl NullblkBench {
         })
     }
 
-    fn set_up(&self, subject: &Subject, settings: &Settings) -> Result<Result<Present, String>> {
-        let device = Device::create(subject.group, &format!("rfbench-{}", subject.name))?;
+    fn set_up(
+        &self,
+        label: &str,
+        subject: &Subject,
+        settings: &Settings,
+    ) -> Result<Result<Present, String>> {
+        let name = format!("rfbench-{}", label.replace(':', "-"));
+        let device = Device::create(subject.group, &name)?;
         // What C null_blk can do and the others cannot: off. Its polling
         // queue would even be there by default.
         for name in ["poll_queues", "memory_backed", "blocking"] {
@@ -246,9 +253,12 @@ impl Workbench for NullblkBench {
         Ok(environment::read(&self.modules))
     }
 
-    fn load(&mut self, name: &str) -> Result<()> {
-        let subject = find(name)?;
+    fn load(&mut self, label: &str) -> Result<()> {
+        let subject = find(label)?;
         mount_configfs()?;
+        if self.ours.contains(&subject.module) {
+            return Ok(());
+        }
         if module::is_loaded(subject.module) {
             if subject.file.is_some() {
                 bail!(
@@ -265,9 +275,9 @@ impl Workbench for NullblkBench {
                 let path = self.modules.join(file);
                 // Ours and C must be there; without another one the run only
                 // says less.
-                if name != "rust" && !path.is_file() {
+                if subject.name != "rust" && !path.is_file() {
                     let why = format!("{} is not there", path.display());
-                    self.absent.insert(name.to_string(), why);
+                    self.absent.insert(subject.name.to_string(), why);
                     return Ok(());
                 }
                 module::insert(&path, subject.parameters)?;
@@ -279,24 +289,24 @@ impl Workbench for NullblkBench {
 
     fn prepare(
         &mut self,
-        name: &str,
+        label: &str,
         case: &Case,
         overrides: &BTreeMap<String, String>,
     ) -> Result<Prepared> {
-        let subject = find(name)?;
-        if let Some(why) = self.absent.get(name) {
+        let subject = find(label)?;
+        if let Some(why) = self.absent.get(subject.name) {
             return Ok(Prepared::LeftOut(why.clone()));
         }
         let settings = Settings::of(case, overrides)?;
         let same = |present: &Present| present.settings == settings;
-        if !self.present.get(name).is_some_and(same) {
-            self.present.remove(name);
-            match self.set_up(subject, &settings)? {
-                Ok(present) => self.present.insert(name.to_string(), present),
+        if !self.present.get(label).is_some_and(same) {
+            self.present.remove(label);
+            match self.set_up(label, subject, &settings)? {
+                Ok(present) => self.present.insert(label.to_string(), present),
                 Err(why) => return Ok(Prepared::LeftOut(why)),
             };
         }
-        let present = &self.present[name];
+        let present = &self.present[label];
         let mut values = self.read_back(subject, present);
         // The load is part of what must be equal; only the device differs.
         let load = fio::arguments(case, Path::new("DEVICE"), fio::cpus());
@@ -306,13 +316,13 @@ impl Workbench for NullblkBench {
 
     fn measure(
         &mut self,
-        subjects: &[&str],
+        labels: &[&str],
         case: &Case,
         taken: &mut dyn FnMut(Measured) -> Result<()>,
     ) -> Result<()> {
-        for name in subjects {
-            let Some(present) = self.present.get_mut(*name) else {
-                bail!("ring 0: {name} is measured before it is set up");
+        for label in labels {
+            let Some(present) = self.present.get_mut(*label) else {
+                bail!("ring 0: {label} is measured before it is set up");
             };
             taken(match case.operations {
                 None => fio::measure(case, &present.disk.node())?,
@@ -320,7 +330,7 @@ impl Workbench for NullblkBench {
                     if self.counter.is_none() {
                         self.counter = Some(Counter::new(case, &present.disk.node())?);
                     }
-                    let module = find(name)?.module;
+                    let module = find(label)?.module;
                     let counter = self.counter.as_ref().context("made above")?;
                     let renewed = || present.renew().map(|()| present.disk.node());
                     counter.measure(case, renewed, module)?
@@ -350,13 +360,19 @@ impl Drop for NullblkBench {
     }
 }
 
-fn find(name: &str) -> Result<&'static Subject> {
-    match SUBJECTS.iter().find(|subject| subject.name == name) {
+/// The subject of a label; the same one again is the only control here.
+fn find(label: &str) -> Result<&'static Subject> {
+    let parts = Label::parse(label).filter(|label| {
+        let control = label.control;
+        control.is_none_or(|control| control == Control::Again)
+    });
+    let of = |parts: Label<'_>| SUBJECTS.iter().find(|known| known.name == parts.subject);
+    match parts.and_then(of) {
         Some(subject) => Ok(subject),
         None => {
             let known: Vec<&str> = SUBJECTS.iter().map(|subject| subject.name).collect();
             bail!(
-                "ring 0: nullblk has no subject {name}; there are {}",
+                "ring 0: nullblk has no subject {label}; there are {}",
                 known.join(", ")
             )
         }
