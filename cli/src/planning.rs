@@ -76,7 +76,7 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
         true => Controls::default(),
         false => Controls {
             again: true,
-            slow: slowed(&cases),
+            slow: slowed(&cases, &subjects),
         },
     };
     Ok(Plan {
@@ -121,10 +121,13 @@ fn replication(arguments: &BenchArguments) -> (u32, u32) {
     (boots, blocks)
 }
 
-/// The cases in which a delay is injected: the first of each ring that can.
-fn slowed(cases: &[Case]) -> Vec<CaseKey> {
-    let first = cases.iter().find(|case| case.ring == 3);
-    first.map(Case::key).into_iter().collect()
+/// The cases in which a delay is injected: the first of each ring. In ring 0
+/// only our driver can.
+fn slowed(cases: &[Case], subjects: &BTreeMap<u8, Vec<String>>) -> Vec<CaseKey> {
+    let can = |ring: u8| ring == 3 || subjects[&ring][0] == "rust";
+    let rings = subjects.keys().filter(|ring| can(**ring));
+    let first = |ring: &u8| cases.iter().find(|case| case.ring == *ring);
+    rings.filter_map(first).map(Case::key).collect()
 }
 
 fn clock_seed() -> u64 {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use ringfence_bench::case::{Case, Engine, Pattern, Workload};
+use ringfence_bench::control::Label;
 use ringfence_bench::folder::{Manifest, Recording};
 use ringfence_bench::plan::{Controls, Plan};
 use ringfence_bench::sample::{Attributes, FunctionCount, LeftOut, Profile, Sample};
@@ -23,6 +24,8 @@ pub struct Shape {
     pub by_block: f64,
     /// Mean of a subject in a case (by its place in the plan).
     pub mean: fn(usize, &str) -> f64,
+    /// Every subject against itself, and delays in the first case.
+    pub controls: bool,
     pub seed: u64,
 }
 
@@ -37,6 +40,7 @@ impl Default for Shape {
             by_boot: 0.001,
             by_block: 0.001,
             mean: |_, _| 50_000.0,
+            controls: false,
             seed: 1,
         }
     }
@@ -94,7 +98,13 @@ impl Shape {
             margin: 0.01,
             overrides: BTreeMap::new(),
             quick: false,
-            controls: Controls::default(),
+            controls: match self.controls {
+                false => Controls::default(),
+                true => Controls {
+                    again: true,
+                    slow: vec![self.cases[0].key()],
+                },
+            },
         };
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let mut samples = Vec::new();
@@ -129,12 +139,12 @@ impl Shape {
             }
         }
         for case in &self.cases {
-            for subject in &self.subjects {
+            for label in plan.labels(case) {
                 manifest.attributes.push(Attributes {
                     key: case.key(),
-                    subject: subject.to_string(),
+                    values: attributes(Label::subject_of(&label)),
+                    subject: label,
                     boots: (0..self.boots).collect(),
-                    values: attributes(subject),
                 });
             }
         }

@@ -107,6 +107,17 @@ const SUBJECTS: [Subject; 6] = [
     },
 ];
 
+/// Our driver in its control build, which can delay.
+const CONTROL: Subject = Subject {
+    name: "rust, control build",
+    module: "rf_nullblk_control",
+    group: "rf_nullblk_control",
+    file: Some("rf_nullblk_control.ko"),
+    parameters: "",
+    compiler: Some("rustc"),
+    overflow_checks: Checks::Configured,
+};
+
 /// A device that is up, and what it was set up with.
 struct Present {
     settings: Settings,
@@ -152,6 +163,9 @@ pub struct NullblkBench {
     absent: BTreeMap<String, String>,
     /// Once something was counted.
     counter: Option<Counter>,
+    /// Nanoseconds that an operation of a case takes in the control build, by
+    /// case: a delay is a share of them.
+    times: BTreeMap<String, f64>,
 }
 
 impl NullblkBench {
@@ -166,6 +180,7 @@ impl NullblkBench {
             ours: Vec::new(),
             absent: BTreeMap::new(),
             counter: None,
+            times: BTreeMap::new(),
         })
     }
 
@@ -216,6 +231,28 @@ impl NullblkBench {
             disk: power_on(&device, settings)?,
             device,
         }))
+    }
+
+    /// Sets the delay of a label that has one: a share of the time that an
+    /// operation takes without.
+    fn delay(&mut self, label: &str, case: &Case, present: &Present) -> Result<()> {
+        let Some(percent) = delay_of(label).filter(|percent| *percent > 0) else {
+            return Ok(());
+        };
+        let time = match self.times.get(&case.name) {
+            Some(time) => *time,
+            None => {
+                let iops = fio::measure(case, &present.disk.node())?.value;
+                let time = 1e9 * f64::from(case.workload.jobs) / iops;
+                self.times.insert(case.name.clone(), time);
+                time
+            }
+        };
+        let delay = (time * f64::from(percent) / 100.0).round() as u64;
+        present
+            .device
+            .set("delay_nsec", &delay.to_string())
+            .with_context(|| format!("ring 0: {label}: its delay cannot be set"))
     }
 
     fn read_back(&self, subject: &Subject, present: &Present) -> BTreeMap<String, String> {
@@ -301,13 +338,18 @@ impl Workbench for NullblkBench {
         let same = |present: &Present| present.settings == settings;
         if !self.present.get(label).is_some_and(same) {
             self.present.remove(label);
-            match self.set_up(label, subject, &settings)? {
-                Ok(present) => self.present.insert(label.to_string(), present),
+            let present = match self.set_up(label, subject, &settings)? {
+                Ok(present) => present,
                 Err(why) => return Ok(Prepared::LeftOut(why)),
             };
+            self.delay(label, case, &present)?;
+            self.present.insert(label.to_string(), present);
         }
         let present = &self.present[label];
         let mut values = self.read_back(subject, present);
+        if let Some(percent) = delay_of(label) {
+            values.insert("injected_delay".into(), format!("{percent}%"));
+        }
         // The load is part of what must be equal; only the device differs.
         let load = fio::arguments(case, Path::new("DEVICE"), fio::cpus());
         values.insert("load".into(), format!("fio {}", load.join(" ")));
@@ -360,14 +402,21 @@ impl Drop for NullblkBench {
     }
 }
 
-/// The subject of a label; the same one again is the only control here.
+/// Percent of an operation's time that a label is to be delayed by.
+fn delay_of(label: &str) -> Option<u8> {
+    match Label::parse(label)?.control? {
+        Control::Slow(percent) => Some(percent),
+        Control::Again => None,
+    }
+}
+
+/// The subject of a label. Only ours can delay.
 fn find(label: &str) -> Result<&'static Subject> {
-    let parts = Label::parse(label).filter(|label| {
-        let control = label.control;
-        control.is_none_or(|control| control == Control::Again)
-    });
-    let of = |parts: Label<'_>| SUBJECTS.iter().find(|known| known.name == parts.subject);
-    match parts.and_then(of) {
+    let of = |parts: Label<'_>| match parts.control {
+        Some(Control::Slow(_)) => (parts.subject == "rust").then_some(&CONTROL),
+        _ => SUBJECTS.iter().find(|known| known.name == parts.subject),
+    };
+    match Label::parse(label).and_then(of) {
         Some(subject) => Ok(subject),
         None => {
             let known: Vec<&str> = SUBJECTS.iter().map(|subject| subject.name).collect();

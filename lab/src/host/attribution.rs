@@ -1,6 +1,7 @@
 //! The modules of the further subjects, each of which differs from another
 //! subject in one way: `c-oot` from `c` in where it is built, `c-clang` from
-//! `c-oot` in its compiler, `rust-nochecks` from `rust` in overflow checks.
+//! `c-oot` in its compiler, `rust-nochecks` from `rust` in overflow checks; and
+//! the control build of our module, which can delay.
 
 use std::fs;
 
@@ -37,21 +38,27 @@ pub fn c(cache: &Cache, kernel: &Kernel, log: &mut Log<'_>) -> Result<()> {
     null_blk(cache, "null_blk_clang", &with_clang, log)
 }
 
-/// The step that builds `rust-nochecks`.
-pub fn nochecks_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
+/// Our module's further builds: name, and flags for rustc.
+const VARIANTS: [(&str, &str); 2] = [
+    ("rf_nullblk_nochecks", "-Coverflow-checks=off"),
+    ("rf_nullblk_control", "--cfg=rf_control"),
+];
+
+/// The step that builds `rust-nochecks` and the control build.
+pub fn variants_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
     Step {
-        name: "rust-nochecks",
+        name: "rust-variants",
         stamp: Stamp::of(&[
-            "rust-nochecks 1",
+            "rust-variants 1",
             before.stamp.as_str(),
             sources.stamp().as_str(),
         ]),
-        product: cache.lab().join("modules/rf_nullblk_nochecks.ko"),
+        product: cache.lab().join("modules/rf_nullblk_control.ko"),
     }
 }
 
-/// Builds `rust-nochecks`.
-pub fn nochecks(
+/// Builds `rust-nochecks` and the control build.
+pub fn variants(
     cache: &Cache,
     kernel: &Kernel,
     sources: &Sources,
@@ -59,12 +66,14 @@ pub fn nochecks(
 ) -> Result<()> {
     sources.stage(cache)?;
     let release = kernel::release(cache)?;
-    let name = "rf_nullblk_nochecks";
-    log.run(
-        modules::make(cache, kernel, &release, "/lab/src", "/lab/nochecks")
-            .args([&format!("NAME={name}"), "FLAGS=-Coverflow-checks=off"]),
-    )?;
-    install(cache, &format!("nochecks/{name}.ko"))
+    for (name, flags) in VARIANTS {
+        log.run(
+            modules::make(cache, kernel, &release, "/lab/src", &format!("/lab/{name}"))
+                .args([format!("NAME={name}"), format!("FLAGS={flags}")]),
+        )?;
+        install(cache, &format!("{name}/{name}.ko"))?;
+    }
+    Ok(())
 }
 
 /// Builds the kernel's C null_blk from an unchanged copy of its source, as a

@@ -12,7 +12,7 @@ use anyhow::{bail, Context, Result};
 /// root/                the Debian root, which is also the guest's
 /// root/lab/linux       the prepared kernel source
 /// root/lab/null_blk_*  the in-tree C driver, staged for building
-/// root/lab/nochecks    our module without overflow checks
+/// root/lab/rf_nullblk_* our module without overflow checks, and with a delay
 /// root/lab/src         our sources, as staged from the checkout
 /// root/lab/upstream    the in-tree Rust driver, staged for building
 /// root/lab/modules     the built .ko files, and build.json

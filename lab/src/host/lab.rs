@@ -96,9 +96,9 @@ impl Lab {
         let ours = modules::ours_step(cache, &sources, &fixed.tree);
         steps.run(&ours, |log| modules::ours(cache, kernel, &sources, log))?;
         steps.run(&fixed.c_subjects, |log| attribution::c(cache, kernel, log))?;
-        let nochecks = attribution::nochecks_step(cache, &sources, &fixed.tree);
-        steps.run(&nochecks, |log| {
-            attribution::nochecks(cache, kernel, &sources, log)
+        let variants = attribution::variants_step(cache, &sources, &fixed.tree);
+        steps.run(&variants, |log| {
+            attribution::variants(cache, kernel, &sources, log)
         })?;
         steps.run(&fixed.boot, |log| boot::make(cache, log))?;
         steps.run(&fixed.accelerator, |log| {
@@ -132,8 +132,8 @@ impl Lab {
         match sources {
             Ok(sources) => {
                 let ours = modules::ours_step(cache, &sources, &fixed.tree);
-                let nochecks = attribution::nochecks_step(cache, &sources, &fixed.tree);
-                all.extend([&ours, &nochecks].map(|step| self.step_status(step)));
+                let variants = attribution::variants_step(cache, &sources, &fixed.tree);
+                all.extend([&ours, &variants].map(|step| self.step_status(step)));
             }
             Err(error) => all.push(StepStatus {
                 name: "modules".into(),

@@ -16,7 +16,11 @@ use kernel::str::{CString, Formatter};
 use kernel::sync::Mutex;
 use kit::block::ZoneCondition;
 use nullblk::{Attribute, Settings};
+#[cfg(rf_control)]
+use ring0::block::Disk;
 
+#[cfg(rf_control)]
+use crate::device::Driver;
 use crate::device::Power;
 // `configfs_attrs!` takes the module from the crate's root: in kernel 7.3 as
 // `crate::LocalModule`, in 7.2 as `THIS_MODULE`, which has to be in scope.
@@ -109,6 +113,18 @@ impl Device {
             .map_err(|_| EINVAL)?;
         Ok(())
     }
+
+    /// `EINVAL` if it is off.
+    #[cfg(rf_control)]
+    pub(crate) fn with_disk(&self, f: impl FnOnce(&Disk<Driver>)) -> Result {
+        match &self.state.lock().power {
+            Power::On(disk) => {
+                f(disk);
+                Ok(())
+            }
+            _ => Err(EINVAL),
+        }
+    }
 }
 
 /// `power`: 1 makes the disk, 0 takes it away; what is already so stays so.
@@ -180,9 +196,9 @@ macro_rules! zone_file {
 zone_file!(2, ReadOnly);
 zone_file!(3, Offline);
 
-/// The files of a device: those above, and one for each setting.
+/// The files of a device: those above, one for each setting, and `others`.
 macro_rules! device_files {
-    ($($name:ident: $id:literal = $attribute:ident,)*) => {
+    ({$($other:ident: $other_id:literal,)*} $($name:ident: $id:literal = $attribute:ident,)*) => {
         fn device_files() -> &'static kernel::configfs::ItemType<Group<Device>, Device> {
             configfs_attrs! {
                 container: Group<Device>,
@@ -193,6 +209,7 @@ macro_rules! device_files {
                     zone_readonly: 2,
                     zone_offline: 3,
                     $($name: $id,)*
+                    $($other: $other_id,)*
                 ],
             }
         }
@@ -218,7 +235,17 @@ macro_rules! device_files {
     };
 }
 
-device_files! {
+/// What only a control build has.
+#[cfg(rf_control)]
+macro_rules! with_others {
+    ($files:ident! { $($settings:tt)* }) => { $files! { {delay_nsec: 39,} $($settings)* } };
+}
+#[cfg(not(rf_control))]
+macro_rules! with_others {
+    ($files:ident! { $($settings:tt)* }) => { $files! { {} $($settings)* } };
+}
+
+with_others! { device_files! {
     size: 4 = Size,
     blocksize: 5 = BlockSize,
     irqmode: 6 = IrqMode,
@@ -254,9 +281,9 @@ device_files! {
     zone_full: 36 = ZoneFull,
     timeout: 37 = Timeout,
     requeue: 38 = Requeue,
-}
+} }
 
-fn text(page: &[u8]) -> Result<&str> {
+pub(crate) fn text(page: &[u8]) -> Result<&str> {
     core::str::from_utf8(page).map_err(|_| EINVAL)
 }
 

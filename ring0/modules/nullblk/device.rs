@@ -5,12 +5,15 @@
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use kit::block::{Queues, ZoneCondition};
-use nullblk::{Attribute, Medium, NullBlock, Settings};
+use nullblk::{Attribute, Medium, Settings};
 use ring0::block::{Disk, Flags, TagSet};
 use ring0::global::Global;
 use ring0::memory::Memory;
 
-type Driver = NullBlock<Memory>;
+#[cfg(not(rf_control))]
+pub(crate) type Driver = nullblk::NullBlock<Memory>;
+#[cfg(rf_control)]
+pub(crate) type Driver = crate::control::Delayed;
 
 /// What a device has: while it is off its medium only, which keeps data and
 /// bad blocks until the device's directory goes.
@@ -48,7 +51,7 @@ impl Power {
         let prepared = medium.prepare(&checked).map_err(|_| ENOMEM);
         let made = match prepared.and_then(|()| tag_set(&checked)) {
             Ok(tag_set) => {
-                let driver = NullBlock::new(checked, &medium);
+                let driver = Driver::new(checked, &medium);
                 let (capacity, limits) = (driver.capacity(), driver.limits());
                 Disk::new(name, capacity, limits, tag_set, driver, medium)
             }

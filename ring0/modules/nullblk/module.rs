@@ -7,6 +7,8 @@
 #![allow(unused_attributes, clippy::duplicated_attributes)]
 
 mod configfs;
+#[cfg(rf_control)]
+mod control;
 mod device;
 
 use kernel::prelude::*;

@@ -340,3 +340,16 @@ fn positions_stay_within_the_device_and_cover_it() {
         assert_eq!(seen.len(), 256, "random: {random}");
     }
 }
+
+#[test]
+fn a_delay_is_there_and_every_request_is_served() {
+    for subject in [Subject::Rust, Subject::C] {
+        let device = Device::new(subject, settings(&[])).unwrap().delayed(200.0);
+        let outcomes = load(4, 2).run(&[&device]).unwrap();
+        assert_eq!(outcomes[0].failed, 0);
+        // Each of two jobs waits 200 ns an operation at least; ends of windows
+        // cut some of it off.
+        let time = 2e9 / outcomes[0].iops;
+        assert!(time > 190.0, "{time} ns");
+    }
+}
