@@ -41,22 +41,22 @@ fn coverage_of_the_headline_at_ten_boots_is_what_it_claims() {
 #[test]
 fn coverage_at_four_boots_is_what_it_claims_unless_boots_have_two_speeds() {
     for noise in [Noise::Normal, Noise::Skewed, Noise::Following] {
-        let share = coverage(noise, 4, 5000, 4);
+        let share = coverage(noise, 4, 3000, 4);
         assert!((0.93..=0.97).contains(&share), "{noise:?}: {share}");
     }
     // Four boots of one speed happen in a run of eight.
-    let share = coverage(Noise::TwoSpeedsOfOne, 4, 5000, 4);
+    let share = coverage(Noise::TwoSpeedsOfOne, 4, 3000, 4);
     assert!((0.85..0.90).contains(&share), "{share}");
-    let share = coverage(Noise::TwoSpeeds, 4, 5000, 4);
+    let share = coverage(Noise::TwoSpeeds, 4, 3000, 4);
     assert!(share > 0.96, "too wide, not too narrow: {share}");
 }
 
 #[test]
 fn coverage_is_lost_where_one_boot_in_ten_of_one_subject_is_slow() {
     // Every third run has no slow boot and knows nothing of them.
-    let share = coverage(Noise::RarelySlow, BOOTS, 3000, 5);
+    let share = coverage(Noise::RarelySlow, BOOTS, 2000, 5);
     assert!((0.60..0.72).contains(&share), "{share}");
-    let share = coverage(Noise::RarelySlow, 40, 2000, 5);
+    let share = coverage(Noise::RarelySlow, 40, 1000, 5);
     assert!(share > 0.9, "{share}");
 }
 
@@ -88,7 +88,7 @@ fn coverage_of_the_bootstrap_is_too_low_at_ten_boots_and_less_so_accelerated() {
     for noise in Noise::ALL {
         let truth = noise.truth(EFFECT);
         let mut rng = ChaCha8Rng::seed_from_u64(8);
-        for _ in 0..400 {
+        for _ in 0..300 {
             let logs = logs(&noise.pairs(BOOTS, EFFECT, &mut rng));
             let held = bootstrap::percentile(&logs, &draws, 0.95);
             percentile += usize::from(held.unwrap().contains(truth));

@@ -376,8 +376,9 @@ fn what_looks_spend_and_their_intervals_are_scipys() {
         let share = looks.share(case.values.len()).unwrap();
         close(share, case.share, 1e-6);
         let interval = looks.interval(&Moments::of(&case.values).unwrap());
-        if let Some(theirs) = case.interval {
-            close_ends(interval.unwrap(), theirs, 0.0);
+        assert_eq!(interval.is_some(), case.interval.is_some());
+        if let (Some(ours), Some(theirs)) = (interval, case.interval) {
+            close_ends(ours, theirs, 0.0);
         }
     }
 }

@@ -71,9 +71,9 @@ impl Looks {
     /// The interval of a mean over as many boots as `moments` has, in its unit.
     ///
     /// `None` if there is no look then, and at a look so early that its share
-    /// is too small to work with, below 1e-14: it shows nothing yet.
+    /// is below one in ten million: it could show nothing yet.
     pub fn interval(&self, moments: &Moments) -> Option<Interval> {
-        let share = self.share(moments.n).filter(|share| *share >= 1e-14)?;
+        let share = self.share(moments.n).filter(|share| *share >= 1e-7)?;
         let error = moments.variance_of_mean()?.sqrt();
         let factor = t_factor(1.0 - share, (moments.n - 1) as f64)?;
         Some(Interval::around(moments.mean, factor * error))

@@ -313,7 +313,7 @@ def looks():
                 "looks": at,
                 "values": values.tolist(),
                 "share": share,
-                # Few digits are left of a level next to one.
+                # Too small a share shows nothing.
                 "interval": [ends.low, ends.high] if share > 1e-7 else None,
             }
 
