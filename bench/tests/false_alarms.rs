@@ -4,9 +4,12 @@ mod synthetic;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use ringfence_bench::statistics::binomial;
 use ringfence_bench::statistics::headline::{over_boots, BootPair};
 use ringfence_bench::statistics::interval::of_mean;
+use ringfence_bench::statistics::many::{benjamini_hochberg, holm, of_headline};
 use ringfence_bench::statistics::moments::Moments;
+use synthetic::boots::Noise;
 use synthetic::normal;
 
 const RUNS: usize = 1000;
@@ -63,4 +66,53 @@ fn both_hold_where_boots_do_not_vary() {
         "blocks: {over_blocks}"
     );
     assert!((0.03..=0.07).contains(&over_boots), "boots: {over_boots}");
+}
+
+#[test]
+fn alarms_of_identical_subjects_are_five_percent() {
+    let runs = 2000;
+    let allowed = binomial::allowed(runs, 0.05, 0.95).unwrap();
+    for noise in [
+        Noise::Normal,
+        Noise::Skewed,
+        Noise::TwoSpeeds,
+        Noise::Following,
+    ] {
+        let mut rng = ChaCha8Rng::seed_from_u64(13);
+        let excluded = (0..runs).filter(|_| {
+            let headline = over_boots(&noise.pairs(BOOTS, 0.0, &mut rng)).unwrap();
+            !headline.ci95.unwrap().contains(0.0)
+        });
+        let count = excluded.count() as u64;
+        assert!(allowed.contains(&count), "{noise:?}: {count} of {runs}");
+    }
+}
+
+#[test]
+fn alarms_among_sixteen_cases_are_bounded_by_holm_and_their_share_by_benjamini_hochberg() {
+    let mut rng = ChaCha8Rng::seed_from_u64(14);
+    let runs = 1000;
+    let (mut unadjusted, mut any, mut share, mut found) = (0, 0, 0.0, 0);
+    for _ in 0..runs {
+        // The first four cases differ, by three percent.
+        let p: Vec<f64> = (0..16)
+            .map(|case| {
+                let effect = if case < 4 { 0.03 } else { 0.0 };
+                let pairs = Noise::Normal.pairs(BOOTS, effect, &mut rng);
+                of_headline(&over_boots(&pairs).unwrap()).unwrap()
+            })
+            .collect();
+        let shown = |p: &[f64]| p.iter().filter(|p| **p < 0.05).count();
+        unadjusted += usize::from(shown(&p[4..]) > 0);
+        any += u64::from(shown(&holm(&p)[4..]) > 0);
+        let adjusted = benjamini_hochberg(&p);
+        let wrong = shown(&adjusted[4..]) as f64;
+        share += wrong / shown(&adjusted).max(1) as f64;
+        found += shown(&adjusted[..4]);
+    }
+    assert!(unadjusted * 5 > runs * 2, "{unadjusted} of {runs}");
+    let allowed = binomial::allowed(runs as u64, 0.05, 0.95).unwrap();
+    assert!(any <= *allowed.end(), "{any} of {runs}");
+    assert!(share / runs as f64 <= 0.05, "{}", share / runs as f64);
+    assert!(found * 100 > runs * 4 * 95, "{found} of {}", runs * 4);
 }

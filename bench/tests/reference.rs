@@ -8,8 +8,10 @@ use ringfence_bench::statistics::headline::{over_boots, BootPair};
 use ringfence_bench::statistics::hodges_lehmann;
 use ringfence_bench::statistics::interval::{of_mean, t_factor, Interval};
 use ringfence_bench::statistics::many::{benjamini_hochberg, holm, p_value};
+use ringfence_bench::statistics::modes::{dip, CRITICAL};
 use ringfence_bench::statistics::moments::Moments;
 use ringfence_bench::statistics::power::{boots_needed, power, smallest_effect};
+use ringfence_bench::statistics::sequential::Looks;
 use ringfence_bench::statistics::verdict::{direction, equivalent, Better, Direction};
 use ringfence_bench::statistics::welch::Welch;
 use serde::Deserialize;
@@ -30,6 +32,9 @@ struct Reference {
     components: Vec<Variances>,
     boots_for_width: Vec<Width>,
     powers: Vec<Power>,
+    looks: Vec<Look>,
+    dips: Vec<Dip>,
+    critical_dips: Vec<CriticalDip>,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +155,26 @@ struct Power {
     sd: f64,
     boots: usize,
     power: f64,
+}
+
+#[derive(Deserialize)]
+struct Look {
+    looks: Vec<usize>,
+    values: Vec<f64>,
+    share: f64,
+    interval: Option<Interval>,
+}
+
+#[derive(Deserialize)]
+struct Dip {
+    values: Vec<f64>,
+    dip: f64,
+}
+
+#[derive(Deserialize)]
+struct CriticalDip {
+    n: usize,
+    dip: f64,
 }
 
 fn reference() -> Reference {
@@ -341,5 +366,38 @@ fn powers_are_statsmodels() {
             let boots = boots_needed(case.effect, case.sd, ours - 1e-6);
             assert_eq!(boots, Some(case.boots));
         }
+    }
+}
+
+#[test]
+fn what_looks_spend_and_their_intervals_are_scipys() {
+    for case in reference().looks {
+        let looks = Looks::at(&case.looks).unwrap();
+        let share = looks.share(case.values.len()).unwrap();
+        close(share, case.share, 1e-6);
+        let interval = looks.interval(&Moments::of(&case.values).unwrap());
+        assert_eq!(interval.is_some(), case.interval.is_some());
+        if let (Some(ours), Some(theirs)) = (interval, case.interval) {
+            close_ends(ours, theirs, 0.0);
+        }
+    }
+}
+
+#[test]
+fn dips_are_those_of_rs_package() {
+    for case in reference().dips {
+        close(dip(&case.values).unwrap(), case.dip, 0.0);
+    }
+}
+
+#[test]
+fn critical_dips_are_those_of_rs_package() {
+    let theirs = reference().critical_dips;
+    assert_eq!(theirs.len(), CRITICAL.len());
+    for ((n, scaled), theirs) in CRITICAL.into_iter().zip(theirs) {
+        assert_eq!(n, theirs.n);
+        // Both are drawn: theirs of a million samples.
+        let ratio = scaled / (n as f64).sqrt() / theirs.dip;
+        assert!((ratio - 1.0).abs() < 0.003, "{n}: {ratio}");
     }
 }

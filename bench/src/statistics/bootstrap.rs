@@ -26,13 +26,15 @@ pub fn draws(boots: usize, resamples: usize, seed: u64) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// The interval to report, in the unit of the values: [`percentile`] over
-/// [`RESAMPLES`] resamples.
+/// The interval to report, in the unit of the values: [`accelerated`] over
+/// [`RESAMPLES`] resamples, and the one point of values that do not vary.
 ///
-/// Of the two kinds it covers better at ten boots, which
-/// `bench/tests/coverage.rs` counts. `None` for fewer than two values.
+/// Of the two kinds it covers better at ten boots, 91% against 90%, which
+/// `bench/tests/coverage.rs` counts. `None` for fewer than two values and
+/// unless `level` is between 0 and 1.
 pub fn interval(values: &[f64], level: f64, seed: u64) -> Option<Interval> {
-    percentile(values, &draws(values.len(), RESAMPLES, seed), level)
+    let draws = draws(values.len(), RESAMPLES, seed);
+    accelerated(values, &draws, level).or_else(|| percentile(values, &draws, level))
 }
 
 /// The percentile interval of `level` (0.95): what lies between the outermost

@@ -5,7 +5,7 @@ The values in `statistics.json` beside this file are invented numbers, not
 measurements. To make that file again, in a virtual environment:
 
     python3 -m venv /tmp/reference
-    /tmp/reference/bin/pip install scipy statsmodels
+    /tmp/reference/bin/pip install scipy statsmodels diptest
     /tmp/reference/bin/python bench/tests/reference/statistics.py \
         > bench/tests/reference/statistics.json
 
@@ -15,15 +15,18 @@ the two one-sided tests, `t.ppf` for quantiles, `wilcoxon(method="exact")` for
 the Hodges-Lehmann interval, `binomtest` and `binom` for counts; adjusted p
 values are statsmodels' `multipletests`. Bootstrap intervals are SciPy's
 `bootstrap` with draws that are written down, autocovariances statsmodels'
-`acovf`, mean squares its `anova_lm`, powers its `TTestPower`.
+`acovf`, mean squares its `anova_lm`, powers its `TTestPower`. Dips are the package
+diptest's, whose critical values are those of R's package of that name.
 """
 
 import json
 import sys
 
+import diptest
 import numpy
 import pandas
 import scipy
+from diptest.consts import Consts
 from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -297,6 +300,45 @@ def powers():
                     yield {"effect": effect, "sd": sd, "boots": boots, "power": power}
 
 
+def looks():
+    for at in ((10,), tuple(range(2, 11)), (5, 10, 20), tuple(range(4, 41, 4))):
+        z = stats.norm.isf(0.025)
+        spent = 0.0
+        for boots in at:
+            so_far = 2 * stats.norm.sf(z / numpy.sqrt(boots / at[-1]))
+            share, spent = so_far - spent, so_far
+            values = rng.normal(0.01, 0.01, boots)
+            ends = stats.ttest_1samp(values, 0).confidence_interval(1 - share)
+            yield {
+                "looks": at,
+                "values": values.tolist(),
+                "share": share,
+                # Too small a share shows nothing.
+                "interval": [ends.low, ends.high] if share > 1e-7 else None,
+            }
+
+
+def dips():
+    for n in (4, 5, 10, 11, 40, 41, 100):
+        for values in (
+            rng.normal(size=n),
+            rng.uniform(size=n),
+            rng.exponential(size=n),
+            numpy.append(rng.normal(size=n // 2), rng.normal(5, 1, n - n // 2)),
+            numpy.round(rng.normal(size=n), 1),
+            numpy.round(rng.normal(size=n)),
+        ):
+            values = numpy.round(values, 4)
+            yield {"values": values.tolist(), "dip": diptest.dipstat(values)}
+
+
+def critical_dips():
+    at = list(Consts._ALPHA).index(0.95)
+    for n, values in zip(Consts._SAMPLE_SIZE, Consts._CRIT_VALS):
+        if 10 <= n <= 1000:
+            yield {"n": int(n), "dip": values[at]}
+
+
 json.dump(
     {
         "scipy": scipy.__version__,
@@ -314,6 +356,9 @@ json.dump(
         "components": list(components()),
         "boots_for_width": list(boots_for_width()),
         "powers": list(powers()),
+        "looks": list(looks()),
+        "dips": list(dips()),
+        "critical_dips": list(critical_dips()),
     },
     sys.stdout,
     allow_nan=False,

@@ -1,6 +1,8 @@
 //! Recordings made of invented numbers, for tests alone.
 #![allow(dead_code)]
 
+pub mod boots;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
