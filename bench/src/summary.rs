@@ -5,6 +5,7 @@ pub mod controls;
 mod counts;
 pub mod many;
 mod robust;
+mod variation;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use cases::block_cost;
 pub use controls::{ControlSummary, Controls};
 pub use many::AmongMany;
 pub use robust::Robust;
+pub use variation::{Shape, Variation};
 
 /// The subject of ring 3 that does nothing: its cost is the load loop's own.
 pub const EMPTY: &str = "empty";
@@ -165,6 +167,9 @@ pub struct SubjectSummary {
     pub sd: Option<f64>,
     /// Interval of the mean; `None` for one value.
     pub ci95: Option<Interval>,
+    /// The shape of its samples, in the order in which they were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
 }
 
 /// Instructions of an operation by where they were executed: means over all
@@ -202,6 +207,9 @@ pub struct Comparison {
     pub relative: Option<Estimate>,
     /// Headline: relative change over boots. Verdicts come from it alone.
     pub headline: Option<Headline>,
+    /// Where its variation comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variation: Option<Variation>,
     /// Two other ways to an interval over boots, which suppose less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub robust: Option<Robust>,

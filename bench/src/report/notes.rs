@@ -17,6 +17,8 @@ pub fn of(section: &Section<'_>, summary: &Summary) -> Vec<String> {
         notes.extend(many(section, other, |case| case.against.get(other)));
     }
     notes.extend(disagreement(section));
+    notes.extend(modes(section));
+    notes.extend(halving(section));
     let controls = summary.run.controls.iter().find(|controls| {
         (controls.ring, &controls.driver[..], &controls.metric[..])
             == (section.ring, section.driver, section.metric)
@@ -73,6 +75,50 @@ fn disagreement(section: &Section<'_>) -> Option<String> {
             words::case_list(&cases)
         )
     })
+}
+
+/// Samples that are of two speeds.
+fn modes(section: &Section<'_>) -> Option<String> {
+    let mut each: Vec<String> = Vec::new();
+    for subject in &section.subjects {
+        let several = |case: &&&CaseSummary| {
+            let shape = case.subjects.get(*subject).and_then(|one| one.shape);
+            shape.is_some_and(|shape| shape.several_modes == Some(true))
+        };
+        let cases: Vec<&str> = section
+            .cases
+            .iter()
+            .filter(several)
+            .map(|case| case.key.case.as_str())
+            .collect();
+        if !cases.is_empty() {
+            let cases = words::case_list(&cases);
+            each.push(format!("{} in {cases}", words::subject(subject)));
+        }
+    }
+    (!each.is_empty()).then(|| {
+        format!(
+            "Samples with several modes, two speeds in place of one: {}.",
+            each.join("; ")
+        )
+    })
+}
+
+/// What another run would take to know twice as well.
+fn halving(section: &Section<'_>) -> Option<String> {
+    let variations = section.cases.iter().filter_map(|case| case.main.variation);
+    let mut variations: Vec<_> = variations.collect();
+    variations.sort_by(|a, b| a.by_boot.total_cmp(&b.by_boot));
+    let middle = variations.get(variations.len() / 2)?;
+    let halve = middle.boots_to_halve.map_or(String::new(), |boots| {
+        format!("; {boots} boots would halve its interval")
+    });
+    Some(format!(
+        "Log ratios vary by {} from boot to boot and by {} from block to block within one, in \
+         the case in the middle{halve}.",
+        size(middle.by_boot),
+        size(middle.by_block)
+    ))
 }
 
 /// Subjects against themselves.

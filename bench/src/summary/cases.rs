@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    counts, CaseSummary, Comparison, ControlSummary, Estimate, LeftOutSubject, Robust,
-    SubjectSummary, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+    counts, CaseSummary, Comparison, ControlSummary, Estimate, LeftOutSubject, Robust, Shape,
+    SubjectSummary, Variation, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
 };
 use crate::case::{Case, CaseKey};
 use crate::control::{label as label_of, Control, Label};
@@ -315,7 +315,11 @@ impl<'a> About<'a> {
                 .filter(|(label, _)| !is_control(label))
                 .filter_map(|(subject, values)| {
                     let moments = Moments::of(&values.classical)?;
-                    Some((subject.clone(), subject_summary(&moments)))
+                    let summary = SubjectSummary {
+                        shape: (metric == IOPS).then(|| Shape::of(&values.classical)),
+                        ..subject_summary(&moments)
+                    };
+                    Some((subject.clone(), summary))
                 })
                 .collect(),
             main: match self.subjects[..] {
@@ -404,6 +408,7 @@ impl<'a> About<'a> {
         Comparison {
             difference,
             relative,
+            variation: Variation::of(&log_ratios(&a.series, &b.series)),
             robust: headline
                 .as_ref()
                 .ok()
@@ -451,6 +456,7 @@ fn refused(why: String) -> Comparison {
         difference: None,
         relative: None,
         headline: None,
+        variation: None,
         robust: None,
         among_many: None,
         verdict: Verdict::NotComparable,
@@ -465,6 +471,7 @@ fn subject_summary(moments: &Moments) -> SubjectSummary {
         mean: moments.mean,
         sd: moments.sd,
         ci95: of_mean(moments, 0.95),
+        shape: None,
     }
 }
 
@@ -502,6 +509,19 @@ fn pairs(first: &Series, second: &Series) -> Vec<BootPair> {
             second: b / f64::from(n),
         })
         .collect()
+}
+
+/// The log ratio of each block in which both were sampled, a list for each
+/// boot.
+fn log_ratios(first: &Series, second: &Series) -> Vec<Vec<f64>> {
+    let mut boots: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for (place, a) in first {
+        let b = second.get(place).copied().unwrap_or(0.0);
+        if *a > 0.0 && b > 0.0 {
+            boots.entry(place.0).or_default().push((a / b).ln());
+        }
+    }
+    boots.into_values().collect()
 }
 
 #[cfg(test)]
