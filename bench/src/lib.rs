@@ -10,6 +10,7 @@ pub mod agent;
 pub mod case;
 pub mod control;
 pub mod folder;
+pub mod foresight;
 pub mod parity;
 pub mod plan;
 pub mod report;

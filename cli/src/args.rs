@@ -36,6 +36,8 @@ pub struct Arguments {
 pub enum Command {
     /// Compare drivers: run a plan, keep every sample, write a report
     Bench(Box<BenchArguments>),
+    /// Say what a run would take and see, before anything runs
+    Plan(Box<PlanArguments>),
     /// Draw a run's report again from its samples
     Report {
         /// The run's folder, as `bench` named it
@@ -214,6 +216,25 @@ pub struct BenchArguments {
         hide_env_values = true
     )]
     pub source: Option<PathBuf>,
+}
+
+/// Arguments of `plan`.
+#[derive(Args)]
+#[command(after_help = "\
+All arguments of `bench` mean what they mean there; nothing is run.")]
+pub struct PlanArguments {
+    /// What `bench` would be given.
+    #[command(flatten)]
+    pub bench: BenchArguments,
+    /// An earlier run of such cases, which says how much boots vary
+    #[arg(long, value_name = "RUN")]
+    pub like: Option<PathBuf>,
+    /// The change that is to be found, in percent
+    #[arg(long, value_name = "PCT", default_value_t = 2.0)]
+    pub effect: f64,
+    /// Write the plan into this file, for `bench --plan`
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
 }
 
 /// Arguments of `lab`.

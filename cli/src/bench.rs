@@ -28,7 +28,8 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode> {
     };
     folder::check(&path)?;
     let modules = check_ring0(arguments, &rings)?;
-    announce(&plan, &path);
+    output::say(announcement(&plan).trim_end());
+    output::say(&format!("run folder: {}", path.display()));
 
     let in_vm = rings.contains(&0) && !arguments.here;
     interrupt::watch(if in_vm {
@@ -148,8 +149,9 @@ fn check_ring0(arguments: &BenchArguments, rings: &[u8]) -> Result<Option<PathBu
     Ok(Some(std::path::absolute(modules)?))
 }
 
-/// Says what is about to happen, and how long it may take.
-fn announce(plan: &Plan, path: &Path) {
+/// What a plan's rings do, and how long that may take, a line each.
+pub fn announcement(plan: &Plan) -> String {
+    let mut text = String::new();
     for ring in plan.rings() {
         let cases: Vec<_> = plan.cases.iter().filter(|case| case.ring == ring).collect();
         let subjects = plan.subjects.get(&ring).map_or(&[][..], Vec::as_slice);
@@ -160,8 +162,8 @@ fn announce(plan: &Plan, path: &Path) {
             .iter()
             .map(|case| grid::seconds(case) * labels(case) as f64)
             .sum();
-        output::say(&format!(
-            "ring {ring}: ({} x {} ({}) + {}) x {} x {} = {} samples, about {}",
+        text.push_str(&format!(
+            "ring {ring}: ({} x {} ({}) + {}) x {} x {} = {} samples, about {}\n",
             output::count(cases.len() as u64, "case"),
             subjects.len(),
             subjects.join(", "),
@@ -172,5 +174,5 @@ fn announce(plan: &Plan, path: &Path) {
             output::duration(seconds * plan.each() as f64),
         ));
     }
-    output::say(&format!("run folder: {}", path.display()));
+    text
 }

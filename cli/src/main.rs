@@ -17,6 +17,7 @@ mod host;
 mod interrupt;
 mod lab;
 mod output;
+mod plan;
 mod planning;
 mod process;
 mod progress;
@@ -52,6 +53,7 @@ fn command() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Bench(arguments) => bench::bench(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
         Command::Report { run } => report::report(&run),
         Command::Lab(arguments) => lab::lab(&arguments),
         Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),

@@ -1,0 +1,55 @@
+//! What a plan will be able to see, by a run that was made before.
+
+use crate::case::CaseKey;
+use crate::plan::Plan;
+use crate::statistics::moments::Moments;
+use crate::statistics::power::{boots_needed, smallest_effect};
+use crate::summary::controls::POWER;
+use crate::summary::{CaseSummary, Comparison, Summary};
+
+/// One case of a plan in one metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foresight {
+    /// The case.
+    pub key: CaseKey,
+    /// The metric.
+    pub metric: String,
+    /// Standard deviation of the log ratios of boots with as many blocks as
+    /// the plan has.
+    pub deviation: f64,
+    /// The smallest relative change that nine of ten such runs find.
+    pub visible: f64,
+    /// Boots with which nine of ten runs find the effect that was asked for;
+    /// `None` if ten thousand are too few.
+    pub boots: Option<usize>,
+}
+
+/// The cases of `plan` that a run made before has too, with two boots or more.
+/// `effect` is the relative change that is to be found.
+pub fn of(plan: &Plan, before: &Summary, effect: f64) -> Vec<Foresight> {
+    let planned = |case: &&CaseSummary| plan.case(&case.key).is_some();
+    let each = before.cases.iter().filter(planned);
+    each.filter_map(|case| {
+        let deviation = deviation(&case.main, plan.blocks)?;
+        Some(Foresight {
+            key: case.key.clone(),
+            metric: case.metric.clone(),
+            deviation,
+            visible: smallest_effect(deviation, plan.boots as usize, POWER)?,
+            boots: boots_needed(effect, deviation, POWER),
+        })
+    })
+    .collect()
+}
+
+/// Of boots with so many blocks: from the components where boots and blocks
+/// could be told apart, else as boots were.
+fn deviation(comparison: &Comparison, blocks: u32) -> Option<f64> {
+    if let Some(variation) = comparison.variation {
+        let (boot, block) = (variation.by_boot, variation.by_block);
+        return Some((boot.powi(2) + block.powi(2) / f64::from(blocks)).sqrt());
+    }
+    let boots = comparison.headline.as_ref()?.each.iter();
+    let logs: Vec<f64> = boots.map(|boot| boot.relative.ln_1p()).collect();
+    Moments::of(&logs)?.sd
+}
