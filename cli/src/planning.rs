@@ -317,16 +317,21 @@ mod tests {
     fn the_default_is_ring_3_with_ten_boots_of_four_blocks() {
         let plan = parse("").expect("default");
         assert_eq!((plan.rings(), plan.boots, plan.blocks), (vec![3], 10, 4));
-        assert_eq!(plan.samples(), 1920);
+        // Two subjects again in each case, and four delays in one.
+        assert_eq!(plan.samples(), 1920 + (16 * 2 + 4) * 40);
         check(&plan).expect("a made plan passes its own check");
         let load: u64 = plan.cases.iter().map(|c| c.runtime_ms + c.ramp_ms).sum();
-        assert!(load * 3 * 40 < 110_000, "under two minutes with a margin");
+        assert!(load * 5 * 40 < 170_000, "under three minutes with a margin");
     }
 
     #[test]
-    fn ring_0_has_1920_samples() {
-        assert_eq!(parse("--ring 0").expect("ring 0").samples(), 1920);
-        assert_eq!(parse("--ring both").expect("both").samples(), 3840);
+    fn ring_0_has_1920_samples_and_controls() {
+        let samples = |line| parse(line).expect(line).samples();
+        assert_eq!(samples("--ring 0 --no-controls"), 1920);
+        assert_eq!(samples("--ring both --no-controls"), 3840);
+        assert_eq!(samples("--ring 0"), 1920 + (16 * 3 + 4) * 40);
+        assert_eq!(samples("--ring 0 --subject c,upstream"), 16 * 4 * 40);
+        assert!(parse("--count").expect("counts").controls == Controls::default());
     }
 
     #[test]

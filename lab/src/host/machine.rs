@@ -52,9 +52,11 @@ impl Accelerator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     /// One processor, whose clock is its instructions: as many timer ticks
-    /// fall into an operation on a slow host as on a fast one. A second one
-    /// is there, so that a disk may have two queues, and never started.
+    /// fall into an operation on a slow host as on a fast one.
     One,
+    /// The same, and a second one that is never started, so that a disk may
+    /// have two queues.
+    OneOfTwo,
     /// Two, for loads that need two; QEMU counts no time in instructions there
     /// with a plugin ("Bad icount read" in 10.0), so ticks follow the host.
     Two,
@@ -188,16 +190,20 @@ impl Machine<'_> {
     pub fn arguments(&self, mode: Mode, run: &str, extra: &str) -> Vec<String> {
         let accelerator = match self.accelerator {
             Accelerator::Kvm => "kvm",
-            Accelerator::Tcg if self.count == Some(Count::One) => "tcg,thread=single",
+            Accelerator::Tcg if self.counts_time() => "tcg,thread=single",
             Accelerator::Tcg => "tcg,thread=multi",
+        };
+        let processors = match self.count {
+            Some(Count::One) => "1",
+            _ => "2",
         };
         // panic=-1 with -no-reboot turns a panic into QEMU's end. KASLR stays
         // on: layouts are part of what differs between boots.
         // What kernel threads do now and then, and where fio's libraries lie,
         // is no cost of an operation.
         let quiet = match self.count {
-            Some(Count::One) => [ONE, QUIET].concat(),
-            Some(Count::Two) => QUIET.into(),
+            Some(Count::OneOfTwo) => [ONE, QUIET].concat(),
+            Some(Count::One | Count::Two) => QUIET.into(),
             None => String::new(),
         };
         let append = format!(
@@ -216,7 +222,7 @@ impl Machine<'_> {
             "-cpu",
             self.accelerator.cpu(),
             "-smp",
-            "2",
+            processors,
             "-m",
             "2G",
             "-nodefaults",
@@ -242,7 +248,7 @@ impl Machine<'_> {
         ]
         .map(str::to_string)
         .to_vec();
-        if self.count == Some(Count::One) {
+        if self.counts_time() {
             all.extend(["-icount", "shift=0,sleep=on"].map(str::to_string));
         }
         if self.count.is_some() {
@@ -250,6 +256,11 @@ impl Machine<'_> {
             all.push(format!("file={PLUGIN},out={COUNTS}"));
         }
         all
+    }
+
+    /// Whether instructions are the VM's clock.
+    fn counts_time(&self) -> bool {
+        matches!(self.count, Some(Count::One | Count::OneOfTwo))
     }
 
     /// QEMU for one boot, not started.
@@ -350,10 +361,14 @@ mod tests {
             };
             machine.arguments(Mode::Agent, "7", "").join(" ")
         };
-        for (count, clock) in [(Count::One, true), (Count::Two, false)] {
+        for (count, processors, clock) in [
+            (Count::One, "-smp 1 ", true),
+            (Count::OneOfTwo, "-smp 2 ", true),
+            (Count::Two, "-smp 2 ", false),
+        ] {
             let line = line(count);
-            assert!(line.contains("-smp 2 "), "{line}");
-            assert_eq!(line.contains(" maxcpus=1 "), clock);
+            assert!(line.contains(processors), "{line}");
+            assert_eq!(line.contains(" maxcpus=1 "), count == Count::OneOfTwo);
             assert_eq!(line.contains("-icount shift=0"), clock);
             assert!(line.contains(&format!("-plugin file={PLUGIN},out={COUNTS}")));
             assert!(!line.contains("nokaslr") && line.contains(" norandmaps "));
