@@ -94,6 +94,7 @@ fn the_grid_is_sampled_as_often_as_asked() {
             "2",
             "--seed",
             "1",
+            "--no-controls",
         ],
     );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
