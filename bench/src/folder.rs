@@ -38,6 +38,9 @@ pub struct Manifest {
     pub attributes: Vec<Attributes>,
     /// Subjects that cases go without.
     pub left_out: Vec<LeftOut>,
+    /// Per ring: after how many boots the plan's target was reached.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reached: BTreeMap<u8, u32>,
 }
 
 /// A run folder that is being written.
@@ -95,6 +98,11 @@ impl RunFolder {
         };
         folder.save_manifest()?;
         Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Changes the manifest and writes it.

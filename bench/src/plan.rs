@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, CaseKey};
 use crate::control::{label, Control, DELAYS};
+use crate::statistics::sequential::Looks;
 use crate::summary::EMPTY;
 
 /// What `plan.json` holds. Together with the seed it fixes every step of
@@ -24,12 +25,18 @@ pub struct Plan {
     pub subjects: BTreeMap<u8, Vec<String>>,
     /// The cases, of one or both rings.
     pub cases: Vec<Case>,
-    /// Boots, the unit of replication, 1 or more.
+    /// Boots, the unit of replication, 1 or more; at most so many where there
+    /// is a target.
     pub boots: u32,
     /// Blocks of each case in a boot, 1 or more.
     pub blocks: u32,
     /// Margin of equivalence as a fraction: 0.01 is 1%.
     pub margin: f64,
+    /// The run ends when the 95% intervals of all cases reach no further than
+    /// this to either side, on average of the two (0.01 is 1%). It is looked at
+    /// after each boot from [`FIRST_LOOK`] on, and intervals are wider for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
     /// Settings that differ by subject, asked for by the user
     /// (`{"rust": {"scheduler": "mq-deadline"}}`). Normally empty.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -41,6 +48,9 @@ pub struct Plan {
     #[serde(default)]
     pub controls: Controls,
 }
+
+/// Boots before a run with a target is looked at.
+pub const FIRST_LOOK: u32 = 5;
 
 /// Controls of a plan; none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +118,13 @@ impl Plan {
             labels.extend(delays.map(|percent| label(first, Control::Slow(percent))));
         }
         labels
+    }
+
+    /// When a run with a target is looked at; `None` without one, and where
+    /// there are too few boots.
+    pub fn looks(&self) -> Option<Looks> {
+        self.target?;
+        Looks::after_each(FIRST_LOOK as usize, self.boots as usize).ok()
     }
 
     fn slowed(&self, case: &Case) -> bool {
@@ -268,6 +285,7 @@ mod tests {
             boots: 3,
             blocks: 4,
             margin: 0.01,
+            target: None,
             overrides: BTreeMap::new(),
             quick: false,
             controls: Controls::default(),

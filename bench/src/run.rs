@@ -6,9 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 
 use crate::agent::Launcher;
-use crate::folder::RunFolder;
+use crate::folder::{Recording, RunFolder};
 use crate::plan::Plan;
 use crate::sample::{Event, Sample};
+use crate::summary::summarise;
 
 /// Told of a run's progress; the command line draws it.
 pub trait Observer {
@@ -106,6 +107,14 @@ fn run_boots(
                 Event::Profile(profile) => folder.append_profile(&profile)?,
                 Event::Done => break,
                 Event::Error { text } => anyhow::bail!("{text}"),
+            }
+        }
+        if plan.target.is_some() {
+            let recording = Recording::read(folder.path())?;
+            if summarise(&recording).reached(plan, ring) {
+                return folder.update(|manifest| {
+                    manifest.reached.insert(ring, number + 1);
+                });
             }
         }
     }

@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::CaseKey;
+use crate::case::{Case, CaseKey};
 use crate::folder::Recording;
 use crate::parity::ParityItem;
+use crate::plan::Plan;
 use crate::sample::{FunctionCount, LeftOut};
 use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
@@ -74,6 +75,12 @@ pub struct Run {
     pub quick: bool,
     /// Margin of equivalence as a fraction.
     pub margin: f64,
+    /// The width at which the run was to end, as in the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
+    /// Per ring: after how many boots it was reached.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reached: BTreeMap<u8, u32>,
     /// Blocks of each case in a boot.
     pub blocks: u32,
     /// Boots, the unit of replication.
@@ -244,6 +251,28 @@ pub struct LeftOutSubject {
     pub why: String,
 }
 
+impl Summary {
+    /// Whether the main comparison of every case of a ring that can be compared
+    /// is known as well as the plan's target asks for, in what is sampled.
+    pub fn reached(&self, plan: &Plan, ring: u8) -> bool {
+        let Some(target) = plan.target else {
+            return false;
+        };
+        let sampled = |case: &&CaseSummary| case.key.ring == ring && !derived(&case.metric);
+        let mut comparable = self
+            .cases
+            .iter()
+            .filter(sampled)
+            .filter_map(|case| case.main.shown())
+            .peekable();
+        comparable.peek().is_some()
+            && comparable.all(|headline| {
+                let ends = headline.ci95.as_ref();
+                ends.is_some_and(|ends| (ends.hi - ends.lo) / 2.0 <= target)
+            })
+    }
+}
+
 /// Works out everything that the samples of a run say.
 pub fn summarise(recording: &Recording) -> Summary {
     let plan = &recording.plan;
@@ -263,6 +292,8 @@ pub fn summarise(recording: &Recording) -> Summary {
         seed: plan.seed,
         quick: plan.quick,
         margin: plan.margin,
+        target: plan.target,
+        reached: manifest.reached.clone(),
         blocks: plan.blocks,
         boots: Boots {
             planned: plan.boots,
@@ -282,7 +313,9 @@ pub fn summarise(recording: &Recording) -> Summary {
     };
     run.warnings = warnings::of(&run, plan.counts());
     let mut cases = cases::summarise(recording, &table);
-    many::adjust(&mut cases);
+    if plan.target.is_none() {
+        many::adjust(&mut cases);
+    }
     run.controls = controls::of(&cases);
     run.warnings.extend(controls::warnings(&run.controls));
     Summary { run, cases }
@@ -303,6 +336,12 @@ fn expected(recording: &Recording) -> u64 {
             left_out.push(new);
         }
     }
-    let less = left_out.len() as u64 * plan.each();
-    plan.samples().saturating_sub(less)
+    let boots = |ring| {
+        let reached = recording.manifest.reached.get(&ring);
+        u64::from(reached.copied().unwrap_or(plan.boots))
+    };
+    let all = |case: &Case| plan.labels(case).len() as u64 * boots(case.ring);
+    let less: u64 = left_out.iter().map(|one| boots(one.key.ring)).sum();
+    let each: u64 = plan.cases.iter().map(all).sum();
+    each.saturating_sub(less) * u64::from(plan.blocks)
 }

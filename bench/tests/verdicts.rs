@@ -353,3 +353,33 @@ fn a_time_in_a_plan_of_counts_is_of_no_use() {
     assert_eq!(summary.run.samples.taken + 1, summary.run.samples.expected);
     assert!(summary.run.complaints[0].contains("metric iops"));
 }
+
+#[test]
+fn a_run_that_is_looked_at_has_wider_intervals_and_no_list_of_many() {
+    let shape = |target| Shape {
+        target,
+        by_boot: 0.01,
+        ..Shape::default()
+    };
+    let planned = summarise(&shape(None).recording());
+    let looked = summarise(&shape(Some(0.01)).recording());
+    for (planned, looked) in planned.cases.iter().zip(&looked.cases) {
+        let width = |case: &ringfence_bench::summary::CaseSummary| {
+            let ends = case
+                .main
+                .headline
+                .as_ref()
+                .and_then(|headline| headline.ci95);
+            ends.map(|ends| ends.hi - ends.lo).expect("ten boots")
+        };
+        let ratio = width(looked) / width(planned);
+        assert!((1.2..1.6).contains(&ratio), "{ratio}");
+        assert!(planned.main.among_many.is_some() && planned.main.robust.is_some());
+        assert!(looked.main.among_many.is_none() && looked.main.robust.is_none());
+    }
+    let recording = shape(Some(0.5)).recording();
+    assert!(summarise(&recording).reached(&recording.plan, 0));
+    let recording = shape(Some(0.0001)).recording();
+    assert!(!summarise(&recording).reached(&recording.plan, 0));
+    assert!(!summarise(&recording).reached(&recording.plan, 3));
+}

@@ -186,6 +186,10 @@ pub struct BenchArguments {
     /// Leave the controls out: no subject against itself, no injected delay
     #[arg(long)]
     pub no_controls: bool,
+    /// Go on until every 95% interval is at most this many percent to either side, valid
+    /// though the run is looked at after each boot; then --boots is the most [default: 40]
+    #[arg(long, value_name = "PCT", conflicts_with_all = ["here", "quick", "count"])]
+    pub target_ci: Option<f64>,
     /// Seed of the random orders [default: from the clock]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -201,7 +205,7 @@ pub struct BenchArguments {
         value_name = "FILE",
         conflicts_with_all = [
             "drivers", "ring", "subject", "case", "samples", "boots", "blocks",
-            "quick", "count", "no_controls", "seed", "set", "margin",
+            "quick", "count", "no_controls", "target_ci", "seed", "set", "margin",
         ]
     )]
     pub plan: Option<PathBuf>,

@@ -162,8 +162,13 @@ pub fn announcement(plan: &Plan) -> String {
             .iter()
             .map(|case| grid::seconds(case) * labels(case) as f64)
             .sum();
+        let most = if plan.target.is_some() {
+            "at most "
+        } else {
+            ""
+        };
         text.push_str(&format!(
-            "ring {ring}: ({} x {} ({}) + {}) x {} x {} = {} samples, about {}\n",
+            "ring {ring}: {most}({} x {} ({}) + {}) x {} x {} = {} samples, about {}\n",
             output::count(cases.len() as u64, "case"),
             subjects.len(),
             subjects.join(", "),

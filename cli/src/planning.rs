@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::case::{Case, CaseKey};
-use ringfence_bench::plan::{Controls, Plan};
+use ringfence_bench::plan::{Controls, Plan, FIRST_LOOK};
 
 use crate::args::{BenchArguments, RingChoice};
 use crate::drivers;
@@ -87,10 +87,29 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
         boots,
         blocks,
         margin: percent / 100.0,
+        target: target(arguments, boots)?,
         overrides,
         quick: arguments.quick,
         controls,
     })
+}
+
+/// The width at which the run ends, if it is to.
+fn target(arguments: &BenchArguments, boots: u32) -> Result<Option<f64>> {
+    let Some(percent) = arguments.target_ci else {
+        return Ok(None);
+    };
+    if !(percent > 0.0 && percent < 100.0) {
+        return Err(Usage::error(format!(
+            "--target-ci {percent}: must be above 0 and below 100 percent"
+        )));
+    }
+    if boots < FIRST_LOOK {
+        return Err(Usage::error(format!(
+            "--target-ci looks at the run after {FIRST_LOOK} boots first; {boots} were asked for"
+        )));
+    }
+    Ok(Some(percent / 100.0))
 }
 
 /// Boots and blocks. `--samples` keeps the boots and sets the blocks.
@@ -99,6 +118,9 @@ fn replication(arguments: &BenchArguments) -> (u32, u32) {
         BenchArguments { here: true, .. } => 1,
         BenchArguments { quick: true, .. } => 4,
         BenchArguments { count: true, .. } => 2,
+        BenchArguments {
+            target_ci: Some(_), ..
+        } => 40,
         _ => 10,
     });
     let blocks = arguments.blocks.unwrap_or(match arguments {
@@ -221,6 +243,13 @@ fn check(plan: &Plan) -> Result<()> {
     }
     if !(plan.margin > 0.0 && plan.margin < 1.0) {
         bail!("margin is {}, must be above 0 and below 1", plan.margin);
+    }
+    if let Some(target) = plan.target {
+        if !(target > 0.0 && target < 1.0) || plan.boots < FIRST_LOOK {
+            bail!(
+                "target is {target}, must be above 0 and below 1, and boots {FIRST_LOOK} or more"
+            );
+        }
     }
     if plan.cases.is_empty() {
         bail!("it has no cases");

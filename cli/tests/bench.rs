@@ -187,3 +187,33 @@ fn an_agent_answers_a_broken_plan_with_an_error_event() {
         stdout(&output)
     );
 }
+
+#[test]
+fn a_run_with_a_target_ends_when_it_is_reached_and_is_complete() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bench = |target, boots, out| {
+        let case = ["--case", "randread-4k-qd1-j1-irq0", "--no-controls"];
+        let size = ["--blocks", "1", "--target-ci", target, "--boots", boots];
+        let rest = ["--seed", "1", "--out", out];
+        let words = [&["bench", "nullblk"][..], &case, &size, &rest].concat();
+        run(folder.path(), &words)
+    };
+    let output = bench("90", "12", "wide");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = words(stdout(&output));
+    assert!(text.contains("target of 90% reached: ring 3"), "{text}");
+    assert!(
+        text.contains("complete:") && !text.contains("incomplete"),
+        "{text}"
+    );
+    let taken = samples(&folder.path().join("wide"));
+    assert!((15..36).contains(&taken) && taken % 3 == 0, "{taken}");
+
+    let output = bench("0.000001", "5", "narrow");
+    let text = words(stdout(&output));
+    assert!(text.contains("was not reached"), "{text}");
+    assert_eq!(samples(&folder.path().join("narrow")), 15);
+
+    common::refused(&bench("1", "4", "few"), 2, &["--target-ci", "5 boots"]);
+}

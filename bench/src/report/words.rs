@@ -265,8 +265,23 @@ pub fn completeness(run: &Run) -> String {
             format!("ring {ring}: {sampled} of {} {unit}", run.boots.planned)
         })
         .collect();
+    let target = run.target.map_or(String::new(), |target| {
+        let ended: Vec<String> = run
+            .reached
+            .keys()
+            .map(|ring| format!("ring {ring}"))
+            .collect();
+        match ended.is_empty() {
+            true => format!("; the target of {} was not reached", margin(target)),
+            false => format!(
+                "; target of {} reached: {}",
+                margin(target),
+                ended.join(", ")
+            ),
+        }
+    });
     format!(
-        "{} of {} samples ({})",
+        "{} of {} samples ({}{target})",
         run.samples.taken,
         run.samples.expected,
         boots.join("; ")
@@ -329,6 +344,15 @@ pub fn method(run: &Run) -> Vec<String> {
              beside it. Else the case is inconclusive, which does not mean equal.",
             margin(run.margin)
         ),
+        match run.target {
+            None => "The number of boots was fixed before the first one.".into(),
+            Some(target) => format!(
+                "The run was to end when every 95% interval is {} to either side; it was looked \
+                 at after each boot, and its intervals are wider for it (the 5% are spent over \
+                 the looks: Lan and DeMets 1983, Bonferroni). Equivalence is read from them too.",
+                margin(target)
+            ),
+        },
         "Not comparable: an attribute that decides performance was read back differently from \
          the subjects, so no number of samples makes a verdict."
             .into(),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interval::{of_mean, Interval};
 use super::moments::Moments;
+use super::sequential::Looks;
 
 /// The two means of one boot, over the blocks in which both were sampled.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +44,23 @@ pub struct BootChange {
     pub boot: u32,
     /// The change.
     pub relative: f64,
+}
+
+impl Headline {
+    /// The same with intervals that are valid though a run was looked at after
+    /// several boots. There is one of 95% only; equivalence is read from it as
+    /// well, so that it takes more than it would have to.
+    #[must_use]
+    pub fn looked_at(self, looks: &Looks) -> Headline {
+        let logs: Vec<f64> = self.each.iter().map(|boot| boot.relative.ln_1p()).collect();
+        let interval = Moments::of(&logs).and_then(|moments| looks.interval(&moments));
+        let relative = interval.map(|ends| ends.map(f64::exp_m1));
+        Headline {
+            ci95: relative,
+            ci90: relative,
+            ..self
+        }
+    }
 }
 
 /// The headline of some boots.

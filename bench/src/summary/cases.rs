@@ -15,6 +15,7 @@ use crate::sample::Attributes;
 use crate::statistics::headline::{over_boots, BootPair};
 use crate::statistics::interval::of_mean;
 use crate::statistics::moments::Moments;
+use crate::statistics::sequential::Looks;
 use crate::statistics::verdict::{judge, Better, Direction, Verdict};
 use crate::statistics::welch::Welch;
 
@@ -249,6 +250,8 @@ struct About<'a> {
     margin: f64,
     /// Of the plan.
     seed: u64,
+    /// When the run was looked at, if it was to end at a target.
+    looks: Option<Looks>,
 }
 
 impl<'a> About<'a> {
@@ -283,6 +286,7 @@ impl<'a> About<'a> {
                 .collect(),
             margin: recording.plan.margin,
             seed: recording.plan.seed,
+            looks: recording.plan.looks(),
         }
     }
 
@@ -394,7 +398,10 @@ impl<'a> About<'a> {
         };
         let pairs = pairs(&a.series, &b.series);
         let (difference, relative) = classical(&a.classical, &b.classical);
-        let headline = over_boots(&pairs);
+        let headline = over_boots(&pairs).map(|headline| match &self.looks {
+            None => headline,
+            Some(looks) => headline.looked_at(looks),
+        });
         let (verdict, direction, reason) = match (&headline, self.unequal(first, second, &pairs)) {
             (_, Some(why)) => (Verdict::NotComparable, Direction::None, Some(why)),
             (Err(why), None) => (Verdict::Inconclusive, Direction::None, Some(why.clone())),
@@ -409,10 +416,11 @@ impl<'a> About<'a> {
             difference,
             relative,
             variation: Variation::of(&log_ratios(&a.series, &b.series)),
-            robust: headline
-                .as_ref()
-                .ok()
-                .and_then(|headline| Robust::of(headline, self.seed)),
+            // It knows nothing of looks.
+            robust: match (&headline, &self.looks) {
+                (Ok(headline), None) => Robust::of(headline, self.seed),
+                _ => None,
+            },
             among_many: None,
             headline: headline.ok(),
             verdict,

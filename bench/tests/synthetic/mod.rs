@@ -26,6 +26,8 @@ pub struct Shape {
     pub by_block: f64,
     /// Mean of a subject in a case (by its place in the plan).
     pub mean: fn(usize, &str) -> f64,
+    /// Half the width of intervals at which the run ends.
+    pub target: Option<f64>,
     /// Every subject against itself, and delays in the first case.
     pub controls: bool,
     pub seed: u64,
@@ -42,6 +44,7 @@ impl Default for Shape {
             by_boot: 0.001,
             by_block: 0.001,
             mean: |_, _| 50_000.0,
+            target: None,
             controls: false,
             seed: 1,
         }
@@ -98,6 +101,7 @@ impl Shape {
             boots: self.boots,
             blocks: self.blocks,
             margin: 0.01,
+            target: self.target,
             overrides: BTreeMap::new(),
             quick: false,
             controls: match self.controls {
