@@ -117,7 +117,7 @@ pub fn busy(modules: &Path) -> Result<()> {
         ("size", "8"),
         ("blocksize", "1024"),
         ("irqmode", "0"),
-        ("submit_queues", "2"),
+        ("poll_queues", "1"),
         ("hw_queue_depth", "32"),
     ];
     for (name, other) in others {
