@@ -75,7 +75,7 @@ pub fn bad_values(modules: &Path) -> Result<()> {
         ("zoned", &["2", "yes"]),
         ("zone_size", &["0", "3", "2097152"]),
         ("max_sectors", &["7", "4294967296"]),
-        ("queue_mode", &["0", "1", "3"]),
+        ("queue_mode", &["1", "3"]),
         ("home_node", &["0", "1"]),
         ("timeout", &["1,2,3", "1,101,0,1", "1,1,1,1,1"]),
         ("requeue", &["a,1,1,1", "1,1,1,-2"]),
