@@ -92,7 +92,7 @@ attributes! {
     HomeNode = "home_node", 0;
     /// A hardware queue for each memory node: 0 only.
     UsePerNodeHctx = "use_per_node_hctx", 0;
-    /// 2 only: multi-queue.
+    /// 2: multi-queue; 0, once for bios, becomes 2.
     QueueMode = "queue_mode", 2;
     /// Whether a bad block fails only once, and with it its whole range.
     BadblocksOnce = "badblocks_once", 0;
@@ -142,7 +142,7 @@ impl Attribute {
             Attribute::CacheSize | Attribute::MemoryLimit => at_most(Settings::MAX_SIZE_MIB),
             Attribute::Mbps => at_most(40 * 1024),
             Attribute::MaxSectors => value == 0 || (8..=u64::from(u32::MAX)).contains(&value),
-            Attribute::QueueMode => value == 2,
+            Attribute::QueueMode => matches!(value, 0 | 2),
             Attribute::UsePerNodeHctx => value == 0,
             Attribute::ZoneSize => value.is_power_of_two() && at_most(1 << 20),
             Attribute::ZoneCapacity => at_most(1 << 20),
@@ -242,6 +242,7 @@ impl Settings {
     pub fn checked(self) -> Result<Settings, Invalid> {
         let mut new = self;
         let mut set = |attribute: Attribute, value: u64| new.values[attribute as usize] = value;
+        set(Attribute::QueueMode, 2);
         if !self.on(Attribute::MemoryBacked) {
             set(Attribute::CacheSize, 0);
         }

@@ -152,6 +152,11 @@ impl<D: Driver> Disk<D> {
         }
     }
 
+    /// [`TagSet::set_submit_queues`] of its tag set.
+    pub fn set_submit_queues(&self, submit: u32) -> Result {
+        self.tag_set.set_submit_queues(submit)
+    }
+
     /// Removes the disk, as dropping it does, and hands the medium back.
     pub fn remove(mut self) -> D::Medium {
         self.shut_down();

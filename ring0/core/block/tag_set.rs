@@ -6,9 +6,14 @@ use core::marker::PhantomData;
 use core::ops::BitOr;
 
 use kernel::bindings;
-use kernel::error::{code::EINVAL, to_result};
-use kernel::ffi::c_void;
+use kernel::error::{
+    code::{EINVAL, ENOMEM},
+    to_result,
+};
+use kernel::ffi::{c_int, c_void};
+use kernel::new_mutex;
 use kernel::prelude::*;
+use kernel::sync::Mutex;
 use kernel::types::Opaque;
 use kit::block::{Driver, Queues, MAX_DEPTH};
 
@@ -48,6 +53,9 @@ impl BitOr for Flags {
 pub struct TagSet<D: Driver> {
     #[pin]
     inner: Opaque<bindings::blk_mq_tag_set>,
+    /// Held while the number of queues changes.
+    #[pin]
+    changing: Mutex<()>,
     _driver: PhantomData<D>,
 }
 
@@ -88,8 +96,34 @@ impl<D: Driver> TagSet<D> {
                 // the rest zeroed, and stays where it is (it is pinned).
                 to_result(unsafe { bindings::blk_mq_alloc_tag_set(slot) })
             }),
+            changing <- new_mutex!(()),
             _driver: PhantomData,
         })
+    }
+
+    /// Changes how many hardware queues are not polled, for every disk that
+    /// uses the tags. Waits for their requests, so it must not be called by
+    /// the driver's own calls. `EINVAL` for none, or more than possible CPUs;
+    /// `ENOMEM` if memory is short: the queues are then as they were.
+    pub fn set_submit_queues(&self, submit: u32) -> Result {
+        if !(1..=kernel::cpu::nr_cpu_ids()).contains(&submit) {
+            return Err(EINVAL);
+        }
+        let _changing = self.changing.lock();
+        let set = self.inner.get();
+        // SAFETY: By the type invariant the set was allocated. Its number of
+        // queues changes here only, one caller at a time; `driver_data`, which
+        // is the number of poll queues, never does. `map_queues` goes by the
+        // set's number of queues, so it maps what there is also when blk-mq
+        // goes back to the old one.
+        unsafe {
+            let queues = (submit + (*set).driver_data as usize as u32) as c_int;
+            bindings::blk_mq_update_nr_hw_queues(set, queues);
+            if (*set).nr_hw_queues != queues as u32 {
+                return Err(ENOMEM);
+            }
+        }
+        Ok(())
     }
 
     /// The C structure, valid as long as `self`.

@@ -95,7 +95,7 @@ pub(crate) struct Device {
     state: Mutex<State>,
 }
 
-/// Settings change only while there is no disk.
+/// Settings change only while there is no disk, but for `submit_queues`.
 struct State {
     settings: Settings,
     power: Power,
@@ -104,13 +104,18 @@ struct State {
 impl Device {
     fn store(&self, attribute: Attribute, page: &[u8]) -> Result {
         let mut state = self.state.lock();
-        if state.power.is_on() {
+        let queues = attribute == Attribute::SubmitQueues;
+        if state.power.is_on() && !queues {
             return Err(EBUSY);
         }
-        state.settings = state
+        let settings = state
             .settings
             .with(attribute, text(page)?, kernel::cpu::nr_cpu_ids())
             .map_err(|_| EINVAL)?;
+        if queues {
+            state.power.set_submit_queues(&settings)?;
+        }
+        state.settings = settings;
         Ok(())
     }
 

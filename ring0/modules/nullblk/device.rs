@@ -107,6 +107,18 @@ impl Power {
         }
     }
 
+    /// Gives the disk, if there is one, as many queues as `settings` say.
+    /// `EINVAL` if others share its tags, as in C.
+    pub(crate) fn set_submit_queues(&self, settings: &Settings) -> Result {
+        let Power::On(disk) = self else {
+            return Ok(());
+        };
+        if settings.on(Attribute::SharedTags) {
+            return Err(EINVAL);
+        }
+        disk.set_submit_queues(settings.submit_queues())
+    }
+
     pub(crate) fn set_zone_condition(&mut self, text: &str, condition: ZoneCondition) -> Result {
         match self {
             Power::On(disk) => disk

@@ -39,6 +39,14 @@ fn zones_that_do_not_fit_are_refused_and_limits_adjusted_as_in_c() {
 }
 
 #[test]
+fn what_bios_once_used_is_multi_queue() {
+    let settings = Settings::default()
+        .with(Attribute::QueueMode, "0", 1)
+        .unwrap();
+    assert_eq!(settings.checked(), Ok(Settings::default()));
+}
+
+#[test]
 fn settings_read_back_and_refuse_nonsense() {
     let settings = Settings::default();
     for attribute in Attribute::ALL {
@@ -64,7 +72,7 @@ fn settings_read_back_and_refuse_nonsense() {
             assert!(refused.is_err(), "{}={text:?}", attribute.name());
         }
     }
-    let ranges: [(Attribute, &[&str], &[&str]); 9] = [
+    let ranges: [(Attribute, &[&str], &[&str]); 10] = [
         (
             Attribute::Size,
             &["1", "8796093022207"],
@@ -86,6 +94,7 @@ fn settings_read_back_and_refuse_nonsense() {
         ),
         (Attribute::MemoryBacked, &["0", "1"], &["2"]),
         (Attribute::MaxSectors, &["0", "8"], &["1", "7"]),
+        (Attribute::QueueMode, &["0", "2"], &["1", "3"]),
     ];
     for (attribute, good, bad) in ranges {
         for text in good {

@@ -7,6 +7,7 @@ mod faults;
 mod io;
 mod kernel_log;
 mod limits;
+mod queues;
 mod removal;
 mod settings;
 mod under_load;
@@ -32,14 +33,14 @@ const MODULE: &str = "rf_nullblk";
 type Test = (&'static str, fn(&Path, bool) -> Result<()>);
 
 /// In the order in which they run: the log is judged after all of them.
-const TESTS: [Test; 21] = [
+const TESTS: [Test; 22] = [
     ("every_setting_of_c_is_there", |modules, _| {
         settings::names(modules)
     }),
     ("bad_values_are_invalid_and_change_nothing", |modules, _| {
         settings::bad_values(modules)
     }),
-    ("a_powered_device_refuses_every_change", |modules, _| {
+    ("a_powered_device_refuses_changes", |modules, _| {
         settings::busy(modules)
     }),
     (
@@ -81,6 +82,9 @@ const TESTS: [Test; 21] = [
     }),
     ("disks_share_tags", |modules, _| {
         limits::shared_tags(modules)
+    }),
+    ("queues_change_under_load", |modules, _| {
+        queues::change(modules)
     }),
     ("an_open_disk_keeps_its_module", |modules, _| {
         removal::open_disk(modules)

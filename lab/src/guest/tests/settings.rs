@@ -75,7 +75,7 @@ pub fn bad_values(modules: &Path) -> Result<()> {
         ("zoned", &["2", "yes"]),
         ("zone_size", &["0", "3", "2097152"]),
         ("max_sectors", &["7", "4294967296"]),
-        ("queue_mode", &["0", "1", "3"]),
+        ("queue_mode", &["1", "3"]),
         ("home_node", &["0", "1"]),
         ("timeout", &["1,2,3", "1,101,0,1", "1,1,1,1,1"]),
         ("requeue", &["a,1,1,1", "1,1,1,-2"]),
@@ -117,7 +117,7 @@ pub fn busy(modules: &Path) -> Result<()> {
         ("size", "8"),
         ("blocksize", "1024"),
         ("irqmode", "0"),
-        ("submit_queues", "2"),
+        ("poll_queues", "1"),
         ("hw_queue_depth", "32"),
     ];
     for (name, other) in others {
