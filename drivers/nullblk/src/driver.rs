@@ -306,8 +306,6 @@ impl<M: Memory> Driver for NullBlock<M> {
     }
 
     /// C: `nullb_complete_cmd`, and what `null_queue_rq` does for poll queues.
-    // One comparison of the values is what they are for.
-    #[allow(clippy::comparison_chain)]
     #[inline(always)]
     fn finish<R: Request>(&self, request: R, status: Status) {
         if request.polled() {
