@@ -25,7 +25,7 @@ fn times(ring: u8) -> (u64, u64) {
 pub fn seconds(case: &Case) -> f64 {
     let load = (case.runtime_ms + case.ramp_ms) as f64 / 1e3;
     match (case.ring, case.operations) {
-        (0, Some(_)) => 13.0,
+        (0, Some(_)) => 20.0,
         (0, None) => load + 1.1,
         (_, Some(_)) => 0.2,
         (_, None) => load + 0.025,

@@ -25,7 +25,7 @@ use crate::COUNTS;
 /// How many times a sample's disk is made anew. Where the block layer's
 /// search for a free tag begins is drawn for every disk, and one word of its
 /// map in four costs more than the others: that all disks begin there is rare.
-const DISKS: usize = 3;
+const DISKS: usize = 4;
 
 /// Functions below this many instructions an operation are told together:
 /// they are timer ticks, and what differs between two starts of fio.
