@@ -6,6 +6,7 @@
 //! [`Workbench`](agent::Workbench) (what happens inside a boot).
 #![forbid(unsafe_code)]
 
+pub mod across;
 pub mod agent;
 pub mod case;
 pub mod control;

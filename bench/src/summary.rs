@@ -20,7 +20,7 @@ use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
 use crate::statistics::verdict::{Better, Direction, Verdict};
 
-pub use cases::block_cost;
+pub use cases::{block_cost, boot_means, BootMeans};
 pub use controls::{ControlSummary, Controls};
 pub use many::AmongMany;
 pub use robust::Robust;

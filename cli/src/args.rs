@@ -43,6 +43,21 @@ pub enum Command {
         /// The run's folder, as `bench` named it
         run: PathBuf,
     },
+    /// Say what changed from one run to another
+    #[command(after_help = "\
+Compared is what both runs have: the ratio of the first two subjects, whose
+change survives another machine, and each subject by itself, whose does not.")]
+    Compare {
+        /// The folder of the run that changes are counted from
+        #[arg(value_name = "RUN")]
+        before: PathBuf,
+        /// The folder of the run that they lead to
+        #[arg(value_name = "RUN")]
+        after: PathBuf,
+        /// Print everything as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// The machine for ring 0: a Debian root, its stock kernel, a VM
     Lab(LabArguments),
     /// Say what this host can do, and what would make its numbers better

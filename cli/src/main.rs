@@ -7,6 +7,7 @@ mod args;
 mod audit;
 mod bench;
 mod callgrind;
+mod compare;
 mod count;
 mod doctor;
 mod drivers;
@@ -54,6 +55,11 @@ fn command() -> ExitCode {
     let result = match arguments.command {
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Compare {
+            before,
+            after,
+            json,
+        } => compare::compare(&before, &after, json),
         Command::Report { run } => report::report(&run),
         Command::Lab(arguments) => lab::lab(&arguments),
         Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),

@@ -1,6 +1,7 @@
 //! Draws what a run says: `summary.json`, `summary.md`, `report.html` and
 //! `plots/*.svg`, from the samples, as often as wanted.
 
+pub mod across;
 mod counts;
 mod density;
 pub mod html;

@@ -125,38 +125,102 @@ pub fn summarise(recording: &Recording, table: &Table) -> Vec<CaseSummary> {
     for record in &recording.manifest.attributes {
         attributes.entry(&record.key).or_default().push(record);
     }
-    let none = BTreeMap::new();
     let mut entries = Vec::new();
     for case in &recording.plan.cases {
         let key = case.key();
-        let series = table.series.get(&key).unwrap_or(&none);
         let records = attributes.get(&key).map_or(&[][..], Vec::as_slice);
         let about = About::new(recording, case, records);
-        let samples = sampled(series);
-        if case.operations.is_some() {
-            let total = about.entry(INSTRUCTIONS, INSTRUCTIONS, Better::Lower, &samples);
-            entries.push(CaseSummary {
-                counts: counts::of(recording, &key),
-                ..total
-            });
-            let module = sampled(table.module.get(&key).unwrap_or(&none));
-            entries.push(about.entry(MODULE_INSTRUCTIONS, INSTRUCTIONS, Better::Lower, &module));
-            continue;
+        for measured in measured(case, table) {
+            let mut entry = about.entry(&measured);
+            if measured.metric == INSTRUCTIONS {
+                entry.counts = counts::of(recording, &key);
+            }
+            entries.push(entry);
         }
-        entries.push(about.entry(IOPS, "1/s", Better::Higher, &samples));
-        if let Some(empty) = series.get(EMPTY) {
-            let costs: BTreeMap<String, Values> = series
+    }
+    entries
+}
+
+/// The boots of one case in one metric.
+pub struct BootMeans {
+    /// The case.
+    pub key: CaseKey,
+    /// The metric.
+    pub metric: String,
+    /// Mean of each boot by label, in the metric's unit; the same entries as
+    /// `summary.json` has, in the same order.
+    pub labels: BTreeMap<String, Vec<f64>>,
+}
+
+/// What each boot of each label gave, alone and not as a ratio.
+pub fn boot_means(recording: &Recording) -> Vec<BootMeans> {
+    let table = Table::of(recording);
+    let mut all = Vec::new();
+    for case in &recording.plan.cases {
+        for measured in measured(case, &table) {
+            let boots = |values: &Values| Values::boots(values.series.clone()).classical;
+            let labels = measured.values.iter();
+            all.push(BootMeans {
+                key: case.key(),
+                metric: measured.metric.into(),
+                labels: labels
+                    .map(|(label, values)| (label.clone(), boots(values)))
+                    .collect(),
+            });
+        }
+    }
+    all
+}
+
+/// One metric of a case, sampled or derived.
+struct Measured {
+    metric: &'static str,
+    unit: &'static str,
+    better: Better,
+    /// By label.
+    values: BTreeMap<String, Values>,
+}
+
+/// All metrics of a case.
+fn measured(case: &Case, table: &Table) -> Vec<Measured> {
+    let none = BTreeMap::new();
+    let key = case.key();
+    let series = table.series.get(&key).unwrap_or(&none);
+    if case.operations.is_some() {
+        let module = table.module.get(&key).unwrap_or(&none);
+        let counts = [(INSTRUCTIONS, series), (MODULE_INSTRUCTIONS, module)];
+        return counts
+            .map(|(metric, series)| Measured {
+                metric,
+                unit: INSTRUCTIONS,
+                better: Better::Lower,
+                values: sampled(series),
+            })
+            .into();
+    }
+    let mut all = vec![Measured {
+        metric: IOPS,
+        unit: "1/s",
+        better: Better::Higher,
+        values: sampled(series),
+    }];
+    if let Some(empty) = series.get(EMPTY) {
+        let costs =
+            series
                 .iter()
                 .filter(|(subject, _)| *subject != EMPTY)
                 .map(|(subject, series)| {
                     let cost = cost(series, empty, case.workload.jobs);
                     (subject.clone(), Values::boots(cost))
-                })
-                .collect();
-            entries.push(about.entry(DRIVER_COST, "ns", Better::Lower, &costs));
-        }
+                });
+        all.push(Measured {
+            metric: DRIVER_COST,
+            unit: "ns",
+            better: Better::Lower,
+            values: costs.collect(),
+        });
     }
-    entries
+    all
 }
 
 fn is_control(label: &str) -> bool {
@@ -286,13 +350,14 @@ impl<'a> About<'a> {
         }
     }
 
-    fn entry(
-        &self,
-        metric: &str,
-        unit: &str,
-        better: Better,
-        values: &BTreeMap<String, Values>,
-    ) -> CaseSummary {
+    fn entry(&self, measured: &Measured) -> CaseSummary {
+        let Measured {
+            metric,
+            unit,
+            better,
+            values,
+        } = measured;
+        let (metric, better) = (*metric, *better);
         let against = match self.subjects.split_first() {
             Some((first, rest)) => rest
                 .iter()
@@ -308,7 +373,7 @@ impl<'a> About<'a> {
         CaseSummary {
             key: self.key.clone(),
             metric: metric.into(),
-            unit: unit.into(),
+            unit: (*unit).into(),
             better,
             subjects: values
                 .iter()
