@@ -213,10 +213,23 @@ impl<'a> Side<'a> {
     }
 
     /// Subjects of a ring that are compared, in the plan's order.
-    fn subjects(&self, ring: u8) -> Vec<&str> {
+    pub(crate) fn subjects(&self, ring: u8) -> Vec<&str> {
         let subjects = self.recording.plan.subjects.get(&ring).into_iter();
         let names = subjects.flatten().map(String::as_str);
         names.filter(|subject| *subject != EMPTY).collect()
+    }
+
+    /// What compiled a subject: as it was read back, else as the machine under
+    /// test said.
+    pub(crate) fn compiler(&self, case: &CaseSummary, subject: &str) -> Option<String> {
+        let items = case.parity.iter();
+        let mut items = items.filter(|item| item.attribute == "compiler");
+        let read_back = items.find_map(|item| item.values.get(subject));
+        let guest = || {
+            let guest = self.summary.run.guest.get(&case.key.ring)?;
+            guest.get(&format!("compiler.{subject}"))
+        };
+        read_back.or_else(guest).cloned()
     }
 
     /// The logarithms of a subject's boots; `None` where one has none.

@@ -19,3 +19,4 @@ pub mod run;
 pub mod sample;
 pub mod statistics;
 pub mod summary;
+pub mod trend;

@@ -58,6 +58,18 @@ change survives another machine, and each subject by itself, whose does not.")]
         #[arg(long)]
         json: bool,
     },
+    /// Follow cases through many runs, kernel by kernel
+    #[command(after_help = "\
+Runs are ordered by the release of their kernel, then by their start. Folders
+that do not read are named and skipped.")]
+    Trend {
+        /// A folder that holds run folders, or folders of those
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Print everything as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// The machine for ring 0: a Debian root, its stock kernel, a VM
     Lab(LabArguments),
     /// Say what this host can do, and what would make its numbers better

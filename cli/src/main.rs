@@ -25,6 +25,7 @@ mod progress;
 mod report;
 mod ring3;
 mod source;
+mod trend;
 
 use std::panic;
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ fn command() -> ExitCode {
             after,
             json,
         } => compare::compare(&before, &after, json),
+        Command::Trend { dir, json } => trend::trend(&dir, json),
         Command::Report { run } => report::report(&run),
         Command::Lab(arguments) => lab::lab(&arguments),
         Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::across::{Across, CaseChange, Difference, Judged, Machine};
+use crate::case::CaseKey;
 use crate::statistics::verdict::{Direction, Verdict};
 use crate::summary::Estimate;
 
@@ -237,11 +238,15 @@ fn name(case: &CaseChange) -> &str {
 }
 
 /// `Ring 0, nullblk: IOPS`.
-fn place(case: &CaseChange) -> String {
+pub(super) fn place_of(key: &CaseKey, metric: &str, unit: &str) -> String {
     format!(
         "Ring {}, {}: {}",
-        case.key.ring,
-        case.key.driver,
-        words::metric_and_unit(&case.metric, &case.unit)
+        key.ring,
+        key.driver,
+        words::metric_and_unit(metric, unit)
     )
+}
+
+fn place(case: &CaseChange) -> String {
+    place_of(&case.key, &case.metric, &case.unit)
 }

@@ -10,6 +10,7 @@ mod notes;
 pub mod plot;
 mod taken;
 pub mod terminal;
+pub mod trend;
 mod words;
 
 use std::fs;
