@@ -288,6 +288,11 @@ fn missing(plan: &Plan, other: &Plan) -> Vec<CaseKey> {
 fn warnings(side: &Side) -> Vec<String> {
     let (run, shown) = (&side.summary.run, side.recording.path.display());
     let mut warnings = Vec::new();
+    if run.imported {
+        warnings.push(format!(
+            "{shown} was imported: parity was not read back, so every change supposes it."
+        ));
+    }
     if !run.complete {
         warnings.push(format!(
             "{shown} is incomplete: {} of {} samples are there.",

@@ -72,6 +72,9 @@ pub struct Run {
     pub seed: u64,
     /// Whether it was the short plan that says little.
     pub quick: bool,
+    /// Whether others took the samples, so that nothing was read back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
     /// Margin of equivalence as a fraction.
     pub margin: f64,
     /// Blocks of each case in a boot.
@@ -262,6 +265,7 @@ pub fn summarise(recording: &Recording) -> Summary {
         ended_ms: manifest.ended_ms,
         seed: plan.seed,
         quick: plan.quick,
+        imported: plan.imported,
         margin: plan.margin,
         blocks: plan.blocks,
         boots: Boots {

@@ -15,6 +15,7 @@ mod failure;
 mod folder;
 mod grid;
 mod host;
+mod import;
 mod interrupt;
 mod lab;
 mod output;
@@ -61,6 +62,7 @@ fn command() -> ExitCode {
             after,
             json,
         } => compare::compare(&before, &after, json),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Trend { dir, json } => trend::trend(&dir, json),
         Command::Report { run } => report::report(&run),
         Command::Lab(arguments) => lab::lab(&arguments),

@@ -89,6 +89,7 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
         margin: percent / 100.0,
         overrides,
         quick: arguments.quick,
+        imported: false,
         controls,
     })
 }
@@ -213,6 +214,9 @@ fn read(path: &Path) -> Result<Plan> {
 fn check(plan: &Plan) -> Result<()> {
     if plan.version != 1 {
         bail!("version {} is unknown; this ringfence runs 1", plan.version);
+    }
+    if plan.imported {
+        bail!("it was imported, so what it measured is not known in full; make a plan with `plan`");
     }
     for (name, value) in [("boots", plan.boots), ("blocks", plan.blocks)] {
         if !(1..=10_000).contains(&value) {

@@ -18,6 +18,9 @@ use crate::statistics::moments::Moments;
 use crate::statistics::verdict::{judge, Better, Direction, Verdict};
 use crate::statistics::welch::Welch;
 
+/// What is said beside every verdict of a run that others took.
+const NOT_READ_BACK: &str = "parity was not read back: imported";
+
 /// Values of one subject in one case, by boot and block.
 type Series = BTreeMap<(u32, u32), f64>;
 
@@ -313,6 +316,7 @@ struct About<'a> {
     margin: f64,
     /// Of the plan.
     seed: u64,
+    imported: bool,
 }
 
 impl<'a> About<'a> {
@@ -347,6 +351,7 @@ impl<'a> About<'a> {
                 .collect(),
             margin: recording.plan.margin,
             seed: recording.plan.seed,
+            imported: recording.plan.imported,
         }
     }
 
@@ -465,8 +470,11 @@ impl<'a> About<'a> {
             (Err(why), None) => (Verdict::Inconclusive, Direction::None, Some(why.clone())),
             (Ok(headline), None) => {
                 let (verdict, direction) = judge(headline, better, self.margin);
-                let reason = (headline.boots < 2)
-                    .then(|| "one boot gives no interval; take at least 2, better 10".into());
+                let one = headline.boots < 2;
+                let one = one.then_some("one boot gives no interval; take at least 2, better 10");
+                let imported = self.imported.then_some(NOT_READ_BACK);
+                let reasons: Vec<&str> = one.into_iter().chain(imported).collect();
+                let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
                 (verdict, direction, reason)
             }
         };
@@ -496,7 +504,7 @@ impl<'a> About<'a> {
         };
         for pair in pairs {
             for subject in [first, second] {
-                if !read_back(subject, pair.boot) {
+                if !self.imported && !read_back(subject, pair.boot) {
                     return Some(format!(
                         "nothing that {subject} read back in boot {} is recorded, so whether the \
                          subjects were equal is not known",

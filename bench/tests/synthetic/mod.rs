@@ -100,6 +100,7 @@ impl Shape {
             margin: 0.01,
             overrides: BTreeMap::new(),
             quick: false,
+            imported: false,
             controls: match self.controls {
                 false => Controls::default(),
                 true => Controls {
