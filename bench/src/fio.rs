@@ -71,8 +71,23 @@ struct Job {
     total_err: i64,
     #[serde(default, rename = "job options")]
     options: Options,
-    read: Direction,
-    write: Direction,
+    /// Seconds that are left, of an interim result.
+    #[serde(default)]
+    eta: u64,
+    read: Option<Direction>,
+    write: Option<Direction>,
+    /// In place of both, with `unified_rw_reporting`.
+    mixed: Option<Direction>,
+}
+
+impl Job {
+    fn directions(&self) -> Vec<&Direction> {
+        let apart: Vec<&Direction> = self.read.iter().chain(&self.write).collect();
+        match apart.is_empty() {
+            true => self.mixed.iter().collect(),
+            false => apart,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -93,8 +108,9 @@ struct Latency {
 }
 
 /// The measurements in a text: of each document in it, one for the jobs that
-/// ran together. Lines between documents are passed over; a document begins
-/// with a line that begins with a brace.
+/// ran together. Lines between documents are passed over, as are interim
+/// results (`--status-interval`); a document begins with a line that begins
+/// with a brace.
 ///
 /// # Errors
 /// Says in words what is wrong: no document, one that ends early or is none of
@@ -102,6 +118,7 @@ struct Latency {
 /// a load that no case stands for.
 pub fn read(text: &str) -> Result<Vec<Load>, String> {
     let mut loads = Vec::new();
+    let mut interim = false;
     let mut rest = text;
     while let Some(start) = next_document(rest) {
         rest = &rest[start..];
@@ -115,14 +132,19 @@ pub fn read(text: &str) -> Result<Vec<Load>, String> {
             None => break,
         };
         let end = stream.byte_offset();
-        for jobs in together(&document) {
-            loads.push(load(&document, jobs)?);
+        if document.jobs.iter().any(|job| job.eta > 0) {
+            interim = true;
+        } else {
+            for jobs in together(&document) {
+                loads.push(load(&document, jobs)?);
+            }
         }
         rest = &rest[end..];
     }
-    match loads.is_empty() {
-        true => Err("holds no result of fio; write one with --output-format=json".into()),
-        false => Ok(loads),
+    match (loads.is_empty(), interim) {
+        (false, _) => Ok(loads),
+        (true, true) => Err("holds interim results alone; was fio stopped?".into()),
+        (true, false) => Err("holds no result of fio; write one with --output-format=json".into()),
     }
 }
 
@@ -190,10 +212,7 @@ fn load(document: &Document, jobs: &[Job]) -> Result<Load, String> {
         }
     }
     let (workload, options) = all.ok_or("holds a document without jobs")?;
-    let directions: Vec<&Direction> = jobs
-        .iter()
-        .flat_map(|job| [&job.read, &job.write])
-        .collect();
+    let directions: Vec<&Direction> = jobs.iter().flat_map(Job::directions).collect();
     let sum = |of: &dyn Fn(&Direction) -> f64| directions.iter().map(|one| of(one)).sum::<f64>();
     let iops = sum(&|one| one.iops);
     if !(iops.is_finite() && iops > 0.0) {

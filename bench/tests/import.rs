@@ -181,6 +181,33 @@ fn run_of(found: Vec<Found>) -> String {
 }
 
 #[test]
+fn interim_results_are_passed_over() {
+    let last = json(&[300.0], "randread", "");
+    let interim = json(&[100.0], "randread", "").replace("\"eta\" : 0", "\"eta\" : 7");
+    let loads = read(&format!("{interim}{interim}{last}")).expect("a result");
+    assert_eq!(loads.len(), 1);
+    assert_eq!(loads[0].iops, 300.0);
+    let error = read(&interim).unwrap_err();
+    assert!(error.contains("interim results alone"), "{error}");
+}
+
+#[test]
+fn both_directions_in_one_count_once() {
+    let job = r#"{"jobname":"a","job options":{"rw":"read"},"mixed":{"iops":7.0}}"#;
+    let loads = read(&format!("{{\"jobs\":[{job}]}}")).expect("a result");
+    assert_eq!(loads[0].iops, 7.0);
+    assert_eq!(
+        imported(found("rust", &format!("{{\"jobs\":[{job}]}}")))
+            .samples
+            .len(),
+        1
+    );
+    let both = job.replace("\"mixed\"", "\"read\":{\"iops\":5.0},\"mixed\"");
+    let loads = read(&format!("{{\"jobs\":[{both}]}}")).expect("a result");
+    assert_eq!(loads[0].iops, 5.0);
+}
+
+#[test]
 fn jobs_that_wait_are_samples_of_their_own_and_jobs_that_do_not_must_be_alike() {
     let both = |wait: &str| {
         let job = |name: &str, rw: &str, wait: &str| {

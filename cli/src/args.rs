@@ -271,13 +271,13 @@ pub struct PlanArguments {
 /// Arguments of `import`.
 #[derive(Args)]
 #[command(after_help = "\
-Files are what `fio --output-format=json` or json+ wrote; lines before a document
-are passed over. A document is a sample, or one for each job that waited for
+Files are what `fio --output-format=json` or json+ wrote; other lines and interim
+results (--status-interval) are passed over. A document is a sample, or one for each job that waited for
 those before it (stonewall). The case comes from fio's options: rw, bs, iodepth,
 numjobs, ioengine (io_uring, libaio, psync). IOPS are those of all jobs.
 
   ringfence import --as rust:0 r0.json --as c:0 c0.json --as rust:1 r1.json ...
-  ringfence import --subject rust,c --pattern '{subject}-{case}-{boot}-{block}.json' *.json
+  ringfence import --pattern '{subject}-{case}-{boot}-{block}.json' *.json
 
 Boots are the unit of replication, so say which they are: without BOOT all files
 are of boot 0, and one boot has no interval. Without BLOCK a file gets the next
