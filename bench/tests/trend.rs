@@ -110,6 +110,8 @@ fn the_tables_keep_to_eighty_columns() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     assert!(text.contains("not all runs are known to be of one machine"));
+    let titles = text.matches("Ring 0, nullblk: IOPS\n");
+    assert_eq!(titles.count(), 1, "{text}");
     let json = serde_json::to_string(&trend).expect("JSON");
     let back: Trend = serde_json::from_str(&json).expect("the same data");
     assert_eq!(back.runs, trend.runs);

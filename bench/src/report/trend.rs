@@ -35,17 +35,14 @@ pub fn table(trend: &Trend, width: usize, color: bool) -> String {
         };
         wrapped(&mut text, &line, width);
     }
-    let mut title = String::new();
-    for case in &trend.cases {
-        let place = place_of(&case.key, &case.metric, &case.unit);
-        if place != title {
-            text.push('\n');
-            text.push_str(&paint.bold(&place));
-            text.push('\n');
-            title = place;
-        }
+    for (place, cases) in families(trend) {
         text.push('\n');
-        case_table(&mut text, trend, case, width, &paint);
+        text.push_str(&paint.bold(&place));
+        text.push('\n');
+        for case in cases {
+            text.push('\n');
+            case_table(&mut text, trend, case, width, &paint);
+        }
     }
     text.push('\n');
     wrapped(
@@ -64,6 +61,33 @@ pub fn table(trend: &Trend, width: usize, color: bool) -> String {
         text.push_str(&paint.yellow(&lines));
     }
     text
+}
+
+/// The cases of one ring, driver and metric, under that as a title.
+fn families(trend: &Trend) -> Vec<(String, Vec<&CaseTrend>)> {
+    let mut families: Vec<(String, Vec<&CaseTrend>)> = Vec::new();
+    for case in &trend.cases {
+        let place = place_of(&case.key, &case.metric, &case.unit);
+        match families.iter_mut().find(|(title, _)| *title == place) {
+            Some((_, cases)) => cases.push(case),
+            None => families.push((place, vec![case])),
+        }
+    }
+    families
+}
+
+/// A release without what its distribution added, where that leaves no room.
+fn short(kernel: &str) -> String {
+    let release = kernel.split('+').next().unwrap_or(kernel);
+    let parts: Vec<&str> = release.split('-').collect();
+    match parts[..] {
+        _ if release.chars().count() <= KERNEL => release.into(),
+        [number, candidate, ..] if candidate.starts_with("rc") => {
+            shortened(&format!("{number}-{candidate}"), KERNEL)
+        }
+        [number, ..] => shortened(number, KERNEL),
+        [] => String::new(),
+    }
 }
 
 /// `7.3.4+deb13-amd64, runs/a (10 boots)`.
@@ -114,10 +138,7 @@ fn case_table(text: &mut String, trend: &Trend, case: &CaseTrend, width: usize, 
             text,
             "{:>2} {:KERNEL$} {:COMPILER$} {:>6} {:>6} {} {}",
             row.run + 1,
-            kernel.map_or("-".into(), |kernel| shortened(
-                kernel.split('+').next().unwrap_or(kernel),
-                KERNEL
-            )),
+            kernel.map_or("-".into(), |kernel| short(kernel)),
             row.compiler.as_ref().map_or("-".into(), |compiler| {
                 shortened(
                     compiler.split([',', '(']).next().unwrap_or("").trim(),
@@ -154,4 +175,21 @@ fn change_and_interval(change: Option<f64>, interval: Option<Interval>) -> Strin
             .as_ref()
             .map_or("-".into(), words::percent_interval)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_keeps_its_number() {
+        for (kernel, text) in [
+            ("7.3.4+deb13-amd64", "7.3.4"),
+            ("6.18.44-fc-v595", "6.18.44"),
+            ("7.4.0-rc2", "7.4.0-rc2"),
+            ("6.12.0-rc3-next", "6.12~-rc3"),
+        ] {
+            assert_eq!(short(kernel), text);
+        }
+    }
 }
