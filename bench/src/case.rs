@@ -56,6 +56,8 @@ pub enum Engine {
     /// Many at a time, through rings that it shares with the kernel.
     #[default]
     IoUring,
+    /// Many at a time, by a system call for each batch.
+    Libaio,
     /// One system call an operation, one operation at a time.
     Psync,
 }
@@ -65,6 +67,7 @@ impl Engine {
     pub fn as_str(self) -> &'static str {
         match self {
             Engine::IoUring => "io_uring",
+            Engine::Libaio => "libaio",
             Engine::Psync => "psync",
         }
     }
@@ -117,11 +120,12 @@ pub struct Case {
 impl Case {
     /// `randread-4k-qd8-j1-irq0`: pattern, block size, depth, jobs and
     /// completion mode. `psync` stands for the depth where that is the
-    /// engine; `-poll` follows where a queue is polled, and `-q2` where there
+    /// engine, and `libaio` before it; `-poll` follows where a queue is polled, and `-q2` where there
     /// are two queues.
     pub fn name_of(workload: &Workload, settings: &BTreeMap<String, String>) -> String {
         let depth = match workload.engine {
             Engine::IoUring => format!("qd{}", workload.depth),
+            Engine::Libaio => format!("libaio-qd{}", workload.depth),
             Engine::Psync => "psync".into(),
         };
         let mut name = format!(

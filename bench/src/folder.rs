@@ -67,7 +67,8 @@ pub struct Recording {
     pub complaints: Vec<String>,
 }
 
-const PLAN: &str = "plan.json";
+/// The file that makes a folder a run folder.
+pub(crate) const PLAN: &str = "plan.json";
 const MANIFEST: &str = "manifest.json";
 const SAMPLES: &str = "samples.jsonl";
 const PROFILES: &str = "profiles.jsonl";

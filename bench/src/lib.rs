@@ -6,11 +6,14 @@
 //! [`Workbench`](agent::Workbench) (what happens inside a boot).
 #![forbid(unsafe_code)]
 
+pub mod across;
 pub mod agent;
 pub mod case;
 pub mod control;
+pub mod fio;
 pub mod folder;
 pub mod foresight;
+pub mod import;
 pub mod parity;
 pub mod plan;
 pub mod report;
@@ -18,3 +21,4 @@ pub mod run;
 pub mod sample;
 pub mod statistics;
 pub mod summary;
+pub mod trend;

@@ -44,6 +44,10 @@ pub struct Plan {
     /// Whether the plan is the short one that says little.
     #[serde(default)]
     pub quick: bool,
+    /// Whether the samples were taken by others, so that nothing was read back
+    /// from the subjects.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
     /// What is measured besides, to know what the run can see.
     #[serde(default)]
     pub controls: Controls,
@@ -288,6 +292,7 @@ mod tests {
             target: None,
             overrides: BTreeMap::new(),
             quick: false,
+            imported: false,
             controls: Controls::default(),
         }
     }

@@ -21,7 +21,7 @@ use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
 use crate::statistics::verdict::{Better, Direction, Verdict};
 
-pub use cases::block_cost;
+pub use cases::{block_cost, boot_means, BootMeans};
 pub use controls::{ControlSummary, Controls};
 pub use many::AmongMany;
 pub use robust::Robust;
@@ -73,6 +73,9 @@ pub struct Run {
     pub seed: u64,
     /// Whether it was the short plan that says little.
     pub quick: bool,
+    /// Whether others took the samples, so that nothing was read back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
     /// Margin of equivalence as a fraction.
     pub margin: f64,
     /// The width at which the run was to end, as in the plan.
@@ -291,6 +294,7 @@ pub fn summarise(recording: &Recording) -> Summary {
         ended_ms: manifest.ended_ms,
         seed: plan.seed,
         quick: plan.quick,
+        imported: plan.imported,
         margin: plan.margin,
         target: plan.target,
         reached: manifest.reached.clone(),

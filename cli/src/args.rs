@@ -1,8 +1,10 @@
 //! The command line.
 
+use std::any::Any;
+use std::ops::Deref;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -43,6 +45,35 @@ pub enum Command {
         /// The run's folder, as `bench` named it
         run: PathBuf,
     },
+    /// Say what changed from one run to another
+    #[command(after_help = "\
+Compared is what both runs have: the ratio of the first two subjects, whose
+change survives another machine, and each subject by itself, whose does not.")]
+    Compare {
+        /// The folder of the run that changes are counted from
+        #[arg(value_name = "RUN")]
+        before: PathBuf,
+        /// The folder of the run that they lead to
+        #[arg(value_name = "RUN")]
+        after: PathBuf,
+        /// Print everything as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Follow cases through many runs, kernel by kernel
+    #[command(after_help = "\
+Runs are ordered by the release of their kernel, then by their start. Folders
+that do not read are named and skipped.")]
+    Trend {
+        /// A folder that holds run folders, or folders of those
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Print everything as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a run folder of what fio wrote as JSON
+    Import(ImportArguments),
     /// The machine for ring 0: a Debian root, its stock kernel, a VM
     Lab(LabArguments),
     /// Say what this host can do, and what would make its numbers better
@@ -239,6 +270,114 @@ pub struct PlanArguments {
     /// Write the plan into this file, for `bench --plan`
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+}
+
+/// Arguments of `import`.
+#[derive(Args)]
+#[command(after_help = "\
+Files are what `fio --output-format=json` or json+ wrote; other lines and interim
+results (--status-interval) are passed over. A document is a sample, or one for each job that waited for
+those before it (stonewall). The case comes from fio's options: rw, bs, iodepth,
+numjobs, ioengine (io_uring, libaio, psync). IOPS are those of all jobs.
+
+  ringfence import --as rust:0 r0.json --as c:0 c0.json --as rust:1 r1.json ...
+  ringfence import --pattern '{subject}-{case}-{boot}-{block}.json' *.json
+
+Boots are the unit of replication, so say which they are: without BOOT all files
+are of boot 0, and one boot has no interval. Without BLOCK a file gets the next
+one. Blocks of the same number are compared, so they should have been taken back
+to back. Nothing is read back from the subjects: the report says so.")]
+pub struct ImportArguments {
+    /// The files and their labels.
+    #[command(flatten)]
+    pub files: Files,
+    /// How files are named: {subject}, {boot} and {block} (digits), {case} (anything)
+    #[arg(long, value_name = "PATTERN", conflicts_with = "as")]
+    pub pattern: Option<String>,
+    /// Subjects in the order of comparison, comma separated [default: as they come]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub subject: Vec<String>,
+    /// What was driven, as cases are to name it
+    #[arg(long, value_name = "NAME", default_value = "fio")]
+    pub driver: String,
+    /// Margin of equivalence in percent
+    #[arg(long, value_name = "PCT", default_value_t = 1.0)]
+    pub margin: f64,
+    /// Run folder, new or empty [default: runs/TIME-ring0 below this folder]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Files, each with the last `--as` before it.
+pub struct Files(Vec<Labelled>);
+
+/// A file and its label.
+pub struct Labelled {
+    /// As `--as` gave it; `None` before the first one.
+    pub label: Option<String>,
+    /// The file.
+    pub file: PathBuf,
+}
+
+impl Deref for Files {
+    type Target = [Labelled];
+
+    fn deref(&self) -> &[Labelled] {
+        &self.0
+    }
+}
+
+impl Args for Files {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let label = Arg::new("as")
+            .long("as")
+            .value_name("SUBJECT[:BOOT[:BLOCK]]")
+            .action(ArgAction::Append)
+            .help("Whose the files after this are, up to the next --as");
+        let files = Arg::new("files")
+            .value_name("FILE")
+            .action(ArgAction::Append)
+            .num_args(1..)
+            .required(true)
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("What fio wrote");
+        command.arg(label).arg(files)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Files::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Files {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Files, clap::Error> {
+        let labels: Vec<(usize, &String)> = placed(matches, "as");
+        let files: Vec<(usize, &PathBuf)> = placed(matches, "files");
+        let label = |at: usize| {
+            let mut before = labels.iter().rev().filter(|(label, _)| *label < at);
+            before.next().map(|(_, text)| text.to_string())
+        };
+        let files = files.into_iter().map(|(at, file)| Labelled {
+            label: label(at),
+            file: file.clone(),
+        });
+        Ok(Files(files.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Files::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The values of an argument and their places on the command line.
+fn placed<'a, T: Any + Clone + Send + Sync>(
+    matches: &'a ArgMatches,
+    name: &str,
+) -> Vec<(usize, &'a T)> {
+    let places = matches.indices_of(name).into_iter().flatten();
+    let values = matches.get_many::<T>(name).into_iter().flatten();
+    places.zip(values).collect()
 }
 
 /// Arguments of `lab`.

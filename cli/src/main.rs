@@ -7,6 +7,7 @@ mod args;
 mod audit;
 mod bench;
 mod callgrind;
+mod compare;
 mod count;
 mod doctor;
 mod drivers;
@@ -14,6 +15,7 @@ mod failure;
 mod folder;
 mod grid;
 mod host;
+mod import;
 mod interrupt;
 mod lab;
 mod output;
@@ -24,6 +26,7 @@ mod progress;
 mod report;
 mod ring3;
 mod source;
+mod trend;
 
 use std::panic;
 use std::process::ExitCode;
@@ -54,6 +57,13 @@ fn command() -> ExitCode {
     let result = match arguments.command {
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Compare {
+            before,
+            after,
+            json,
+        } => compare::compare(&before, &after, json),
+        Command::Import(arguments) => import::import(&arguments),
+        Command::Trend { dir, json } => trend::trend(&dir, json),
         Command::Report { run } => report::report(&run),
         Command::Lab(arguments) => lab::lab(&arguments),
         Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{bail, Context, Result};
-use ringfence_bench::case::{Case, CaseKey};
+use ringfence_bench::case::{Case, CaseKey, Engine};
 use ringfence_bench::plan::{Controls, Plan, FIRST_LOOK};
 
 use crate::args::{BenchArguments, RingChoice};
@@ -90,6 +90,7 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
         target: target(arguments, boots)?,
         overrides,
         quick: arguments.quick,
+        imported: false,
         controls,
     })
 }
@@ -236,6 +237,9 @@ fn check(plan: &Plan) -> Result<()> {
     if plan.version != 1 {
         bail!("version {} is unknown; this ringfence runs 1", plan.version);
     }
+    if plan.imported {
+        bail!("it was imported, so what it measured is not known in full; make a plan with `plan`");
+    }
     for (name, value) in [("boots", plan.boots), ("blocks", plan.blocks)] {
         if !(1..=10_000).contains(&value) {
             bail!("{name} is {value}, must be 1 to 10000");
@@ -299,6 +303,9 @@ fn check_case(case: &Case) -> Result<()> {
     }
     if case.name.is_empty() {
         bail!("it has no name");
+    }
+    if workload.engine == Engine::Libaio {
+        bail!("its engine is libaio, which only imported runs have; choose io_uring or psync");
     }
     if workload.block_size == 0 || !workload.block_size.is_multiple_of(512) {
         bail!(

@@ -208,7 +208,10 @@ fn a_run_with_a_target_ends_when_it_is_reached_and_is_complete() {
         "{text}"
     );
     let taken = samples(&folder.path().join("wide"));
-    assert!((15..36).contains(&taken) && taken % 3 == 0, "{taken}");
+    assert!(
+        (15..36).contains(&taken) && taken.is_multiple_of(3),
+        "{taken}"
+    );
 
     let output = bench("0.000001", "5", "narrow");
     let text = words(stdout(&output));

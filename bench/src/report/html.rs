@@ -146,7 +146,7 @@ fn head(html: &mut String, summary: &Summary) {
          form-action 'none'\">\n\
          <title>{title}</title>\n<style>\n{CSS}{subjects}{dark}\n</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#results\">Skip to the results</a>\n<header>\n\
-         <h1>{title}</h1>\n<p class=\"sub\">{state}: {completeness}. Seed {seed}.</p>\n",
+         <h1>{title}</h1>\n<p class=\"sub\">{state}: {completeness}. {seed}.</p>\n",
         title = escape(&title),
         subjects = palette::subject_variables(),
         dark = palette::dark_rules(),
@@ -156,7 +156,10 @@ fn head(html: &mut String, summary: &Summary) {
             "Incomplete"
         },
         completeness = escape(&words::completeness(run)),
-        seed = run.seed
+        seed = match run.imported {
+            true => "Imported".into(),
+            false => format!("Seed {}", run.seed),
+        }
     );
     if !run.warnings.is_empty() {
         html.push_str("<aside class=\"warnings\" aria-label=\"Warnings\">\n");

@@ -50,7 +50,7 @@ pub fn page(summary: &Summary, folder: &str) -> String {
     if !run.command.is_empty() {
         let seed = run.command.iter().any(|word| word.starts_with("--seed"));
         let _ = write!(text, "    {}", words::command(&run.command));
-        if !seed {
+        if !(seed || run.imported) {
             let _ = write!(text, " --seed {}", run.seed);
         }
         text.push('\n');

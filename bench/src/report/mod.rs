@@ -1,6 +1,7 @@
 //! Draws what a run says: `summary.json`, `summary.md`, `report.html` and
 //! `plots/*.svg`, from the samples, as often as wanted.
 
+pub mod across;
 mod counts;
 mod density;
 pub mod html;
@@ -9,6 +10,7 @@ mod notes;
 pub mod plot;
 mod taken;
 pub mod terminal;
+pub mod trend;
 mod words;
 
 use std::fs;

@@ -141,7 +141,7 @@ fn interval(case: &CaseSummary) -> String {
 }
 
 /// At most `width` characters, the middle cut out.
-fn shortened(text: &str, width: usize) -> String {
+pub(super) fn shortened(text: &str, width: usize) -> String {
     let letters: Vec<char> = text.chars().filter(|letter| !letter.is_control()).collect();
     if letters.len() <= width {
         return letters.into_iter().collect();
@@ -177,8 +177,9 @@ pub(super) fn wrapped(text: &mut String, line: &str, width: usize) {
 }
 
 /// ANSI colours, or none.
-struct Paint {
-    color: bool,
+pub(super) struct Paint {
+    /// Whether there are any.
+    pub(super) color: bool,
 }
 
 impl Paint {
@@ -189,19 +190,19 @@ impl Paint {
         }
     }
 
-    fn bold(&self, text: &str) -> String {
+    pub(super) fn bold(&self, text: &str) -> String {
         self.with("1", text)
     }
 
-    fn dim(&self, text: &str) -> String {
+    pub(super) fn dim(&self, text: &str) -> String {
         self.with("2", text)
     }
 
-    fn yellow(&self, text: &str) -> String {
+    pub(super) fn yellow(&self, text: &str) -> String {
         self.with("33", text)
     }
 
-    fn verdict(&self, verdict: Verdict, text: &str) -> String {
+    pub(super) fn verdict(&self, verdict: Verdict, text: &str) -> String {
         let code = match verdict {
             Verdict::Faster => "32",
             Verdict::Slower => "31",

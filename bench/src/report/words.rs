@@ -325,14 +325,22 @@ pub fn case_list(cases: &[&str]) -> String {
 
 /// How to read the numbers, a sentence each.
 pub fn method(run: &Run) -> Vec<String> {
-    vec![
-        format!(
+    let taken = match run.imported {
+        true => format!(
+            "The samples were taken by fio and imported: boots and blocks ({} a boot at most) \
+             are what the import was told, and nothing is known of their order.",
+            run.blocks
+        ),
+        false => format!(
             "Every boot (in ring 3: every process) holds {} block{} of each case; a block is one \
              sample of every subject, back to back, in balanced random order (seed {}).",
             run.blocks,
             if run.blocks == 1 { "" } else { "s" },
             run.seed
         ),
+    };
+    let mut method = vec![
+        taken,
         "The headline takes boots as replicates: within each boot the logarithm of the ratio of \
          the subjects' means, over boots its mean and t interval. Blocks in which a subject was \
          not sampled do not count."
@@ -365,11 +373,16 @@ pub fn method(run: &Run) -> Vec<String> {
          directions stands beside the verdicts (Holm, for claims that stand for themselves; \
          Benjamini and Hochberg, for a list)."
             .into(),
-        "Controls, unless the plan has none: every subject is measured a second time under \
+    ];
+    if !run.imported {
+        method.push(
+            "Controls, unless the plan has none: every subject is measured a second time under \
          another label, in the same blocks, and what that shows is false; and in one case a \
          known delay is injected, which must show."
-            .into(),
-    ]
+                .into(),
+        );
+    }
+    method
 }
 
 #[cfg(test)]

@@ -16,13 +16,18 @@ use super::moments::Moments;
 /// vary have 0, or 1 if they are all zero; `None` for fewer than two values.
 pub fn p_value(moments: &Moments) -> Option<f64> {
     let variance = moments.variance_of_mean()?;
-    if moments.mean == 0.0 {
-        return Some(1.0);
+    Some(tails(moments.mean, variance, (moments.n - 1) as f64))
+}
+
+/// The same of any estimate, with the variance of its error and the degrees of
+/// freedom behind that, above 0.
+pub(super) fn tails(estimate: f64, variance: f64, dof: f64) -> f64 {
+    if estimate == 0.0 {
+        return 1.0;
     }
-    let dof = (moments.n - 1) as f64;
     // dof / (dof + t^2), which the t distribution's tails are a beta of.
-    let share = dof * variance / (dof * variance + moments.mean * moments.mean);
-    Some(beta_reg(dof / 2.0, 0.5, share))
+    let share = dof * variance / (dof * variance + estimate * estimate);
+    beta_reg(dof / 2.0, 0.5, share)
 }
 
 /// The p value of a headline: of the mean of its boots' log ratios. `None`

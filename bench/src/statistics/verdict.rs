@@ -66,7 +66,22 @@ pub fn direction(ci95: &Interval, better: Better) -> Direction {
 /// else faster or slower, else inconclusive. A small difference that is shown
 /// clearly is equivalent *and* has a direction.
 pub fn judge(headline: &Headline, better: Better, margin: f64) -> (Verdict, Direction) {
-    let (Some(ci95), Some(ci90)) = (&headline.ci95, &headline.ci90) else {
+    judge_ends(
+        headline.ci95.as_ref(),
+        headline.ci90.as_ref(),
+        better,
+        margin,
+    )
+}
+
+/// The same of any change, by its two intervals.
+pub fn judge_ends(
+    ci95: Option<&Interval>,
+    ci90: Option<&Interval>,
+    better: Better,
+    margin: f64,
+) -> (Verdict, Direction) {
+    let (Some(ci95), Some(ci90)) = (ci95, ci90) else {
         return (Verdict::Inconclusive, Direction::None);
     };
     let direction = direction(ci95, better);

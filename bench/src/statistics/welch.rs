@@ -2,6 +2,7 @@
 //! Biometrika 34, 1947): the classical view.
 
 use super::interval::{t_factor, Interval};
+use super::many::tails;
 use super::moments::Moments;
 
 /// A difference of means.
@@ -45,6 +46,18 @@ impl Welch {
         };
         Some(Interval::around(self.difference, half))
     }
+
+    /// The two-sided p value of the test that the means are equal, from 0 to 1;
+    /// `None` where a side has one value. Sides that do not vary have 0, or 1
+    /// if they are equal.
+    pub fn p_value(&self) -> Option<f64> {
+        let error = self.error?;
+        Some(tails(
+            self.difference,
+            error * error,
+            self.dof.unwrap_or(1.0),
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -58,6 +71,19 @@ mod tests {
             &Moments::of(&[1.0, 1.0]).unwrap(),
         );
         assert_eq!(welch.interval(0.95), Some(Interval { lo: 2.0, hi: 2.0 }));
+        assert_eq!(welch.p_value(), Some(0.0));
+    }
+
+    #[test]
+    fn the_p_value_is_that_of_the_interval_which_just_reaches_zero() {
+        let welch = Welch::between(
+            &Moments::of(&[3.0, 3.4, 2.9, 3.1]).unwrap(),
+            &Moments::of(&[2.6, 3.0, 2.8]).unwrap(),
+        );
+        let ends = welch.interval(1.0 - welch.p_value().unwrap()).unwrap();
+        assert!(ends.lo.abs() < 1e-9, "{ends:?}");
+        let same = Moments::of(&[1.0, 1.0]).unwrap();
+        assert_eq!(Welch::between(&same, &same).p_value(), Some(1.0));
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::statistics::sequential::Looks;
 use crate::statistics::verdict::{judge, Better, Direction, Verdict};
 use crate::statistics::welch::Welch;
 
+/// What is said beside every verdict of a run that others took.
+const NOT_READ_BACK: &str = "parity was not read back: imported";
+
 /// Values of one subject in one case, by boot and block.
 type Series = BTreeMap<(u32, u32), f64>;
 
@@ -126,38 +129,102 @@ pub fn summarise(recording: &Recording, table: &Table) -> Vec<CaseSummary> {
     for record in &recording.manifest.attributes {
         attributes.entry(&record.key).or_default().push(record);
     }
-    let none = BTreeMap::new();
     let mut entries = Vec::new();
     for case in &recording.plan.cases {
         let key = case.key();
-        let series = table.series.get(&key).unwrap_or(&none);
         let records = attributes.get(&key).map_or(&[][..], Vec::as_slice);
         let about = About::new(recording, case, records);
-        let samples = sampled(series);
-        if case.operations.is_some() {
-            let total = about.entry(INSTRUCTIONS, INSTRUCTIONS, Better::Lower, &samples);
-            entries.push(CaseSummary {
-                counts: counts::of(recording, &key),
-                ..total
-            });
-            let module = sampled(table.module.get(&key).unwrap_or(&none));
-            entries.push(about.entry(MODULE_INSTRUCTIONS, INSTRUCTIONS, Better::Lower, &module));
-            continue;
+        for measured in measured(case, table) {
+            let mut entry = about.entry(&measured);
+            if measured.metric == INSTRUCTIONS {
+                entry.counts = counts::of(recording, &key);
+            }
+            entries.push(entry);
         }
-        entries.push(about.entry(IOPS, "1/s", Better::Higher, &samples));
-        if let Some(empty) = series.get(EMPTY) {
-            let costs: BTreeMap<String, Values> = series
+    }
+    entries
+}
+
+/// The boots of one case in one metric.
+pub struct BootMeans {
+    /// The case.
+    pub key: CaseKey,
+    /// The metric.
+    pub metric: String,
+    /// Mean of each boot by label, in the metric's unit; the same entries as
+    /// `summary.json` has, in the same order.
+    pub labels: BTreeMap<String, Vec<f64>>,
+}
+
+/// What each boot of each label gave, alone and not as a ratio.
+pub fn boot_means(recording: &Recording) -> Vec<BootMeans> {
+    let table = Table::of(recording);
+    let mut all = Vec::new();
+    for case in &recording.plan.cases {
+        for measured in measured(case, &table) {
+            let boots = |values: &Values| Values::boots(values.series.clone()).classical;
+            let labels = measured.values.iter();
+            all.push(BootMeans {
+                key: case.key(),
+                metric: measured.metric.into(),
+                labels: labels
+                    .map(|(label, values)| (label.clone(), boots(values)))
+                    .collect(),
+            });
+        }
+    }
+    all
+}
+
+/// One metric of a case, sampled or derived.
+struct Measured {
+    metric: &'static str,
+    unit: &'static str,
+    better: Better,
+    /// By label.
+    values: BTreeMap<String, Values>,
+}
+
+/// All metrics of a case.
+fn measured(case: &Case, table: &Table) -> Vec<Measured> {
+    let none = BTreeMap::new();
+    let key = case.key();
+    let series = table.series.get(&key).unwrap_or(&none);
+    if case.operations.is_some() {
+        let module = table.module.get(&key).unwrap_or(&none);
+        let counts = [(INSTRUCTIONS, series), (MODULE_INSTRUCTIONS, module)];
+        return counts
+            .map(|(metric, series)| Measured {
+                metric,
+                unit: INSTRUCTIONS,
+                better: Better::Lower,
+                values: sampled(series),
+            })
+            .into();
+    }
+    let mut all = vec![Measured {
+        metric: IOPS,
+        unit: "1/s",
+        better: Better::Higher,
+        values: sampled(series),
+    }];
+    if let Some(empty) = series.get(EMPTY) {
+        let costs =
+            series
                 .iter()
                 .filter(|(subject, _)| *subject != EMPTY)
                 .map(|(subject, series)| {
                     let cost = cost(series, empty, case.workload.jobs);
                     (subject.clone(), Values::boots(cost))
-                })
-                .collect();
-            entries.push(about.entry(DRIVER_COST, "ns", Better::Lower, &costs));
-        }
+                });
+        all.push(Measured {
+            metric: DRIVER_COST,
+            unit: "ns",
+            better: Better::Lower,
+            values: costs.collect(),
+        });
     }
-    entries
+    all
 }
 
 fn is_control(label: &str) -> bool {
@@ -252,6 +319,7 @@ struct About<'a> {
     seed: u64,
     /// When the run was looked at, if it was to end at a target.
     looks: Option<Looks>,
+    imported: bool,
 }
 
 impl<'a> About<'a> {
@@ -287,16 +355,18 @@ impl<'a> About<'a> {
             margin: recording.plan.margin,
             seed: recording.plan.seed,
             looks: recording.plan.looks(),
+            imported: recording.plan.imported,
         }
     }
 
-    fn entry(
-        &self,
-        metric: &str,
-        unit: &str,
-        better: Better,
-        values: &BTreeMap<String, Values>,
-    ) -> CaseSummary {
+    fn entry(&self, measured: &Measured) -> CaseSummary {
+        let Measured {
+            metric,
+            unit,
+            better,
+            values,
+        } = measured;
+        let (metric, better) = (*metric, *better);
         let against = match self.subjects.split_first() {
             Some((first, rest)) => rest
                 .iter()
@@ -312,7 +382,7 @@ impl<'a> About<'a> {
         CaseSummary {
             key: self.key.clone(),
             metric: metric.into(),
-            unit: unit.into(),
+            unit: (*unit).into(),
             better,
             subjects: values
                 .iter()
@@ -407,8 +477,11 @@ impl<'a> About<'a> {
             (Err(why), None) => (Verdict::Inconclusive, Direction::None, Some(why.clone())),
             (Ok(headline), None) => {
                 let (verdict, direction) = judge(headline, better, self.margin);
-                let reason = (headline.boots < 2)
-                    .then(|| "one boot gives no interval; take at least 2, better 10".into());
+                let one = headline.boots < 2;
+                let one = one.then_some("one boot gives no interval; take at least 2, better 10");
+                let imported = self.imported.then_some(NOT_READ_BACK);
+                let reasons: Vec<&str> = one.into_iter().chain(imported).collect();
+                let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
                 (verdict, direction, reason)
             }
         };
@@ -439,7 +512,7 @@ impl<'a> About<'a> {
         };
         for pair in pairs {
             for subject in [first, second] {
-                if !read_back(subject, pair.boot) {
+                if !self.imported && !read_back(subject, pair.boot) {
                     return Some(format!(
                         "nothing that {subject} read back in boot {} is recorded, so whether the \
                          subjects were equal is not known",

@@ -10,6 +10,14 @@ const FEW_BOOTS: u32 = 10;
 /// out where instructions were counted.
 pub fn of(run: &Run, counted: bool) -> Vec<String> {
     let mut warnings = Vec::new();
+    if run.imported {
+        warnings.push(
+            "Parity was not read back: imported. Whether the subjects were equal in anything but \
+             fio's options (scheduler, queues, size, kernel) is not known, nor whether boots are \
+             boots and orders were random: every verdict supposes it."
+                .into(),
+        );
+    }
     if !run.complete {
         let why = match (&run.interrupted, run.ended_ms) {
             (Some(why), _) => format!("the run was interrupted: {why}"),

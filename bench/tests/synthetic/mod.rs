@@ -104,6 +104,7 @@ impl Shape {
             target: self.target,
             overrides: BTreeMap::new(),
             quick: false,
+            imported: false,
             controls: match self.controls {
                 false => Controls::default(),
                 true => Controls {

@@ -1,8 +1,9 @@
 //! What all tests of the command need.
 #![allow(dead_code)]
 
+use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -123,4 +124,27 @@ pub fn as_nobody(command: &Command) -> Option<Command> {
         changed.current_dir(folder);
     }
     Some(changed)
+}
+
+/// A recorded run of ring 0.
+pub const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/runs/nullblk-ring0");
+
+/// A copy of that run, each Rust sample times `factor`, under another kernel.
+pub fn copy(folder: &Path, name: &str, factor: f64, kernel: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir_all(&path).expect("folder");
+    let old = |file: &str| fs::read_to_string(Path::new(RUN).join(file)).expect("a file");
+    fs::write(path.join("plan.json"), old("plan.json")).expect("written");
+    let manifest = old("manifest.json").replace("7.3.4+deb13-amd64", kernel);
+    fs::write(path.join("manifest.json"), manifest).expect("written");
+    let samples = old("samples.jsonl");
+    let lines = samples.lines().map(|line| {
+        let mut sample: serde_json::Value = serde_json::from_str(line).expect("a sample");
+        if sample["subject"] == "rust" {
+            sample["value"] = (sample["value"].as_f64().expect("number") * factor).into();
+        }
+        format!("{sample}\n")
+    });
+    fs::write(path.join("samples.jsonl"), lines.collect::<String>()).expect("written");
+    path
 }

@@ -15,7 +15,9 @@ pub fn write(html: &mut String, summary: &Summary) {
         let _ = writeln!(html, "<pre>{}</pre>", escape(&words::command(&run.command)));
     }
     let mut about = BTreeMap::new();
-    about.insert("seed".to_string(), run.seed.to_string());
+    if !run.imported {
+        about.insert("seed".to_string(), run.seed.to_string());
+    }
     if !run.ringfence.is_empty() {
         about.insert("ringfence".to_string(), run.ringfence.clone());
     }
