@@ -385,8 +385,8 @@ fn ratio(before: &Comparison, after: &Comparison, better: Better, margin: f64) -
         return Judged::refused(verdict, format!("{when}: {why}"));
     }
     let logs = |comparison: &Comparison| -> Vec<f64> {
-        let boots = comparison.headline.iter().flat_map(|one| &one.each);
-        boots.map(|boot| boot.relative.ln_1p()).collect()
+        let headline = comparison.headline.as_ref();
+        headline.map(Headline::logs).unwrap_or_default()
     };
     match Change::of_logs(&logs(before), &logs(after)) {
         Some(change) => change.judged(better, margin),

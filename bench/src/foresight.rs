@@ -2,6 +2,7 @@
 
 use crate::case::CaseKey;
 use crate::plan::Plan;
+use crate::statistics::components::Components;
 use crate::statistics::moments::Moments;
 use crate::statistics::power::{boots_needed, smallest_effect};
 use crate::summary::controls::POWER;
@@ -46,10 +47,11 @@ pub fn of(plan: &Plan, before: &Summary, effect: f64) -> Vec<Foresight> {
 /// could be told apart, else as boots were.
 fn deviation(comparison: &Comparison, blocks: u32) -> Option<f64> {
     if let Some(variation) = comparison.variation {
-        let (boot, block) = (variation.by_boot, variation.by_block);
-        return Some((boot.powi(2) + block.powi(2) / f64::from(blocks)).sqrt());
+        let components = Components {
+            by_boot: variation.by_boot.powi(2),
+            by_block: variation.by_block.powi(2),
+        };
+        return Some(components.sd_of_boots(blocks as usize));
     }
-    let boots = comparison.headline.as_ref()?.each.iter();
-    let logs: Vec<f64> = boots.map(|boot| boot.relative.ln_1p()).collect();
-    Moments::of(&logs)?.sd
+    Moments::of(&comparison.headline.as_ref()?.logs())?.sd
 }

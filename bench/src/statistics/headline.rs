@@ -47,13 +47,18 @@ pub struct BootChange {
 }
 
 impl Headline {
+    /// The boots' log ratios, of which everything here is worked out.
+    pub fn logs(&self) -> Vec<f64> {
+        let boots = self.each.iter();
+        boots.map(|boot| boot.relative.ln_1p()).collect()
+    }
+
     /// The same with intervals that are valid though a run was looked at after
     /// several boots. There is one of 95% only; equivalence is read from it as
     /// well, so that it takes more than it would have to.
     #[must_use]
     pub fn looked_at(self, looks: &Looks) -> Headline {
-        let logs: Vec<f64> = self.each.iter().map(|boot| boot.relative.ln_1p()).collect();
-        let interval = Moments::of(&logs).and_then(|moments| looks.interval(&moments));
+        let interval = Moments::of(&self.logs()).and_then(|moments| looks.interval(&moments));
         let relative = interval.map(|ends| ends.map(f64::exp_m1));
         Headline {
             ci95: relative,

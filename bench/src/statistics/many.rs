@@ -33,12 +33,7 @@ pub(super) fn tails(estimate: f64, variance: f64, dof: f64) -> f64 {
 /// The p value of a headline: of the mean of its boots' log ratios. `None`
 /// for one boot.
 pub fn of_headline(headline: &Headline) -> Option<f64> {
-    let logs: Vec<f64> = headline
-        .each
-        .iter()
-        .map(|boot| boot.relative.ln_1p())
-        .collect();
-    p_value(&Moments::of(&logs)?)
+    p_value(&Moments::of(&headline.logs())?)
 }
 
 /// Adjusted p values, in the order of the given ones, by S. Holm

@@ -129,7 +129,7 @@ fn of_section(cases: &[&CaseSummary]) -> Controls {
             comparisons += 1;
             alarms += u64::from(comparison.direction != Direction::None);
             changes.push(headline.mean.abs());
-            let logs: Vec<f64> = headline.each.iter().map(|b| b.relative.ln_1p()).collect();
+            let logs = headline.logs();
             let sd = Moments::of(&logs).and_then(|moments| moments.sd);
             visible.extend(sd.and_then(|sd| smallest_effect(sd, logs.len(), POWER)));
         }

@@ -24,8 +24,7 @@ pub struct Robust {
 impl Robust {
     /// Of a headline; `seed` fixes the resamples. `None` without boots.
     pub fn of(headline: &Headline, seed: u64) -> Option<Robust> {
-        let boots = headline.each.iter();
-        let logs: Vec<f64> = boots.map(|boot| boot.relative.ln_1p()).collect();
+        let logs = headline.logs();
         let relative = |ends: Option<Interval>| ends.map(|ends| ends.map(f64::exp_m1));
         let hodges_lehmann_ci95 = relative(hodges_lehmann::interval(&logs, 0.95));
         let bootstrap_ci95 = relative(bootstrap::interval(&logs, 0.95, seed));
