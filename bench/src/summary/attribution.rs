@@ -348,6 +348,7 @@ fn attribute(times: &Times, case: &Case, counted: Result<Counted, Option<String>
             if counted.boots == 1 {
                 notes.push("instructions were counted in one boot and are taken as exact".into());
             }
+            notes.extend(counted.unknown.clone());
             for (kind, event) in times.kinds.iter().zip(&mut told) {
                 event.counted = counted.events(kind).map(|[first, second]| first - second);
             }

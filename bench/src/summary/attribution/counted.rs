@@ -6,7 +6,7 @@ use anyhow::{bail, Result};
 
 use super::{pair, Estimate, EVENTS};
 use crate::folder::Recording;
-use crate::parity::{BLOCKING, MISSING};
+use crate::parity::BLOCKING;
 use crate::statistics::interval::{of_mean, Part};
 use crate::statistics::moments::Moments;
 use crate::summary::{self, CaseSummary};
@@ -46,6 +46,8 @@ pub struct Counted {
     pub ratio: f64,
     /// Boots in which both were counted.
     pub boots: usize,
+    /// What was not recorded, in words.
+    pub unknown: Option<String>,
     /// By boot: the ratio.
     ratios: Moments,
     /// Events by kind and boot: of the first, of the second.
@@ -168,6 +170,11 @@ pub fn of(times: &Recording, counts: &Recording, entry: &CaseSummary) -> Result<
     if (&timed.workload, &timed.settings) != (&case.workload, &case.settings) {
         return Err("it was counted with another load or other settings".into());
     }
+    let mut missing = Vec::new();
+    let words = |values: &BTreeSet<String>| {
+        let all: Vec<&str> = values.iter().map(String::as_str).collect();
+        all.join(" or ")
+    };
     for subject in pair {
         let (own, its) = (
             read_back(times, entry, subject),
@@ -178,24 +185,27 @@ pub fn of(times: &Recording, counts: &Recording, entry: &CaseSummary) -> Result<
             BLOCKING.contains(&name.as_str()) || READ_BACK.contains(&name.as_str())
         };
         for name in names.iter().filter(decides) {
-            if own.get(*name) != its.get(*name) {
-                let words = |values: Option<&BTreeSet<String>>| {
-                    let values = values.into_iter().flatten();
-                    let all: Vec<&str> = values.map(String::as_str).collect();
-                    match all.is_empty() {
-                        true => MISSING.to_string(),
-                        false => all.join(" or "),
-                    }
-                };
-                return Err(format!(
-                    "{name} of {subject} is {} where it was counted, and {} here",
-                    words(its.get(*name)),
-                    words(own.get(*name))
-                ));
+            match (own.get(*name), its.get(*name)) {
+                (Some(own), Some(its)) if own == its => {}
+                (Some(own), Some(its)) => {
+                    return Err(format!(
+                        "{name} of {subject} is {} where it was counted, and {} here",
+                        words(its),
+                        words(own)
+                    ))
+                }
+                _ => missing.push(format!("{name} of {subject}")),
             }
         }
     }
-    counted(counts, entry, pair)
+    let mut counted = counted(counts, entry, pair)?;
+    if !missing.is_empty() {
+        counted.unknown = Some(format!(
+            "whether the count is of the same settings is not known: not recorded in both runs: {}",
+            missing.join(", ")
+        ));
+    }
+    Ok(counted)
 }
 
 /// All values of each attribute of a subject in a case.
@@ -273,6 +283,7 @@ fn counted(counts: &Recording, entry: &CaseSummary, pair: [&str; 2]) -> Result<C
         },
         ratio: ratios.mean,
         boots: boots.len(),
+        unknown: None,
         events: events.collect(),
         ratios,
     })
