@@ -91,16 +91,13 @@ pub fn ns(estimate: Option<Estimate>) -> String {
 
 /// Three significant digits or so, and a sign.
 pub fn signed(value: f64) -> String {
-    let decimals = match value.abs() {
-        size if size >= 99.95 => 0,
-        size if size >= 9.995 => 1,
-        size if size >= 0.9995 => 2,
-        _ => 4,
-    };
-    let text = format!("{value:+.decimals$}");
-    match text[1..].chars().all(|digit| "0.".contains(digit)) {
-        true => "0".into(),
-        false => text,
+    match value.abs() {
+        0.0 => "0".into(),
+        size if size >= 99.95 => format!("{value:+.0}"),
+        size if size >= 9.995 => format!("{value:+.1}"),
+        size if size >= 0.9995 => format!("{value:+.2}"),
+        size if size >= 0.001 => format!("{value:+.4}"),
+        _ => format!("{value:+.1e}"),
     }
 }
 
@@ -210,13 +207,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short_and_nothing_is_zero() {
+    fn numbers_are_short() {
         for (value, text) in [
             (912.4, "+912"),
             (-12.34, "-12.3"),
             (1.234, "+1.23"),
             (-0.01234, "-0.0123"),
-            (0.00001, "0"),
+            (0.000012, "+1.2e-5"),
+            (0.0, "0"),
         ] {
             assert_eq!(signed(value), text);
         }
