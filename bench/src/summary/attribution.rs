@@ -10,14 +10,15 @@
 mod counted;
 mod prices;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{bail, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{CaseSummary, Estimate, Summary, IOPS};
-use crate::case::Case;
+use crate::case::{Case, CaseKey};
 use crate::folder::Recording;
+use crate::sample::Sample;
 use crate::statistics::interval::{of_sum, Part};
 use crate::statistics::moments::Moments;
 use crate::statistics::verdict::Verdict;
@@ -133,9 +134,21 @@ pub enum Finding {
 /// Tells events apart in every case that has them; without a count,
 /// instructions have no part.
 pub(super) fn add(cases: &mut [CaseSummary], recording: &Recording) {
+    let samples = by_case(recording);
     for entry in cases {
-        entry.attribution = of(entry, recording, Err(None));
+        entry.attribution = of(entry, recording, &samples, Err(None));
     }
+}
+
+/// The samples of a run by case.
+type ByCase<'a> = HashMap<&'a CaseKey, Vec<&'a Sample>>;
+
+fn by_case(recording: &Recording) -> ByCase<'_> {
+    let mut samples = ByCase::new();
+    for sample in &recording.samples {
+        samples.entry(&sample.key).or_default().push(sample);
+    }
+    samples
 }
 
 /// Joins the instructions that another run counted to the times of this one.
@@ -145,6 +158,7 @@ pub(super) fn add(cases: &mut [CaseSummary], recording: &Recording) {
 /// build or settings differs, or why no case could be joined.
 pub fn join(summary: &mut Summary, recording: &Recording, counts: &Recording) -> Result<()> {
     let notes = counted::agree(recording, counts)?;
+    let samples = by_case(recording);
     let mut refused = None;
     let mut joined = 0;
     for entry in &mut summary.cases {
@@ -161,7 +175,7 @@ pub fn join(summary: &mut Summary, recording: &Recording, counts: &Recording) ->
                 Err(Some(why))
             }
         };
-        entry.attribution = of(entry, recording, counted);
+        entry.attribution = of(entry, recording, &samples, counted);
         if let Some(attribution) = &mut entry.attribution {
             attribution.notes.extend(notes.iter().cloned());
         }
@@ -181,6 +195,7 @@ pub fn join(summary: &mut Summary, recording: &Recording, counts: &Recording) ->
 fn of(
     entry: &CaseSummary,
     recording: &Recording,
+    samples: &ByCase<'_>,
     counted: Result<Counted, Option<String>>,
 ) -> Option<Attribution> {
     // Intervals here know nothing of looks.
@@ -188,7 +203,8 @@ fn of(
         && entry.main.verdict != Verdict::NotComparable
         && recording.plan.target.is_none();
     let case = recording.plan.case(&entry.key).filter(|_| apart)?;
-    let times = Times::of(recording, case)?;
+    let pair = pair(recording, case.ring)?;
+    let times = Times::of(samples.get(&entry.key)?, case, pair)?;
     if times.kinds.is_empty() && !matches!(counted, Ok(_) | Err(Some(_))) {
         return None;
     }
@@ -225,14 +241,12 @@ fn pair(recording: &Recording, ring: u8) -> Option<[&str; 2]> {
 }
 
 impl Times {
-    fn of(recording: &Recording, case: &Case) -> Option<Times> {
-        let key = case.key();
-        let pair = pair(recording, case.ring)?;
+    fn of(all: &[&Sample], case: &Case, pair: [&str; 2]) -> Option<Times> {
         let mut samples = BTreeMap::new();
-        for sample in &recording.samples {
+        for sample in all {
             let place = pair.iter().position(|subject| *subject == sample.subject);
-            if let Some(place) = place.filter(|_| sample.key == key && sample.value > 0.0) {
-                samples.insert((sample.boot, sample.block, place), sample);
+            if let Some(place) = place.filter(|_| sample.value > 0.0) {
+                samples.insert((sample.boot, sample.block, place), *sample);
             }
         }
         let kinds: Vec<&'static str> = EVENTS
