@@ -7,6 +7,7 @@ use super::{find, minus};
 use crate::report::attribution::{event, instructions, kind, notes, ns, occurs, sentence, told};
 use crate::report::plot::{escape, parts};
 use crate::report::{words, Section};
+use crate::summary::Estimate;
 
 /// How to read it.
 const MODEL: &str = "An instruction has the price of the second subject's mean one in the same \
@@ -54,6 +55,8 @@ pub fn write(html: &mut String, section: &Section<'_>, number: usize) {
             head: &head,
             rows: &rows,
         };
+        // Small as it is, it needs no more.
+        let drawing = format!("<div style=\"max-width:36em\">{drawing}</div>");
         figure::write(html, &drawing, "", &table);
     }
     let label = escape(&format!("what makes {title}"));
@@ -72,7 +75,7 @@ pub fn write(html: &mut String, section: &Section<'_>, number: usize) {
             let line = format!("{} {}", kind(name), event(number));
             let _ = write!(
                 events,
-                "<span class=\"small\">{}</span>",
+                "<span class=\"why\">{}</span>",
                 escape(&minus(&line))
             );
             if number.part.is_some() {
@@ -81,16 +84,16 @@ pub fn write(html: &mut String, section: &Section<'_>, number: usize) {
         }
         let _ = writeln!(
             html,
-            "<tr data-find=\"{}\"><th scope=\"row\">{}</th><td>{}</td><td class=\"num\">{}</td>\
-             <td class=\"num\">{}<span class=\"small\">{}</span></td><td>{events}</td>\
-             <td class=\"num\">{}</td></tr>",
+            "<tr data-find=\"{}\"><th scope=\"row\">{}</th><td style=\"min-width:11em\">{}</td>\
+             <td class=\"num\">{}</td><td class=\"num\">{}<span class=\"small\">{}</span></td>\
+             <td>{events}</td><td class=\"num\">{}</td></tr>",
             find(section, case, case.main.verdict),
             escape(&case.key.case),
             escape(&sentence(one)),
-            escape(&minus(&ns(Some(one.difference)))),
-            escape(&minus(&ns(own))),
+            cell(Some(one.difference)),
+            cell(own),
             escape(&minus(&instructions(one))),
-            escape(&minus(&ns(one.left_over))),
+            cell(one.left_over),
         );
     }
     html.push_str("</tbody>\n</table>\n</div>\n");
@@ -106,5 +109,14 @@ pub fn write(html: &mut String, section: &Section<'_>, number: usize) {
             );
         }
         html.push_str("</ul>\n");
+    }
+}
+
+/// A number, its interval below.
+fn cell(estimate: Option<Estimate>) -> String {
+    let text = minus(&ns(estimate));
+    match text.split_once(' ') {
+        None => text,
+        Some((mean, ends)) => format!("{mean}<span class=\"small\">{ends}</span>"),
     }
 }

@@ -262,14 +262,8 @@ fn counted(counts: &Recording, entry: &CaseSummary, pair: [&str; 2]) -> Result<C
         let missing = format!("no boot counted both {} and {}", pair[0], pair[1]);
         Moments::of(&each).ok_or(missing)
     };
-    // Where no instruction of the kernel is counted, none of an event's is.
-    let bare = value(&|sample| sample.extra.get("kernel").copied())
-        .is_some_and(|kernel| kernel.iter().all(|both| *both == [0.0, 0.0]));
     let events = EVENTS.into_iter().filter_map(|kind| {
-        let numbers = match bare {
-            true => vec![[0.0, 0.0]; boots.len()],
-            false => value(&|sample| sample.extra.get(kind).copied())?,
-        };
+        let numbers = value(&|sample| sample.extra.get(kind).copied())?;
         Some((kind, numbers))
     });
     let difference = over(&|[a, b]| a - b)?;
