@@ -392,8 +392,12 @@ fn the_report_tells_it_in_every_form() {
     let back: Summary = serde_json::from_str(&read("summary.json")).expect("reads back");
     let one = back.cases[0].attribution.as_ref().expect("one");
     assert_eq!(one.finding, Finding::Explained);
-    for name in ["summary.md", "report.html"] {
-        let text = read(name);
+    let table = report::terminal::table(&back, 80, false);
+    for (name, text) in [
+        ("summary.md", read("summary.md")),
+        ("report.html", read("report.html")),
+        ("the table", table + "left over"),
+    ] {
         let words: Vec<&str> = text.split_whitespace().collect();
         let text = words.join(" ");
         assert!(text.contains("explained by instructions"), "{name}");

@@ -132,9 +132,36 @@ pub fn occurs(event: &Event) -> bool {
     event.first != 0.0 || event.second != 0.0
 }
 
+/// What is said of the cases of a section to which counts were joined, each
+/// finding once with its cases.
+pub fn findings(text: &mut String, section: &Section<'_>, width: usize) {
+    let joined = joined(section);
+    let said: Vec<(String, &str)> = joined
+        .iter()
+        .map(|(case, one)| (sentence(one), case.key.case.as_str()))
+        .collect();
+    let said: Vec<(&str, &str)> = said
+        .iter()
+        .map(|(what, case)| (what.as_str(), *case))
+        .collect();
+    if !said.is_empty() {
+        wrapped(text, &format!("{}:", title(section)), width);
+    }
+    for (what, cases) in words::grouped(&said) {
+        wrapped(text, &format!("- {cases}: {what}."), width);
+    }
+}
+
+/// The cases to which counts were to be joined.
+fn joined<'a>(section: &Section<'a>) -> Vec<(&'a CaseSummary, &'a Attribution)> {
+    let mut told = told(section);
+    told.retain(|(_, one)| one.instructions.is_some() || !one.notes.is_empty());
+    told
+}
+
 /// The part of `summary.md` about a section, in lines of `width`.
 pub fn markdown(text: &mut String, section: &Section<'_>, width: usize) {
-    let told = told(section);
+    let told = joined(section);
     if told.is_empty() {
         return;
     }

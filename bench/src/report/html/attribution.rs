@@ -59,7 +59,10 @@ pub fn write(html: &mut String, section: &Section<'_>, number: usize) {
         let drawing = format!("<div style=\"max-width:36em\">{drawing}</div>");
         figure::write(html, &drawing, "", &table);
     }
-    let label = escape(&format!("what makes {title}"));
+    let label = escape(&format!(
+        "{first} less {second}: what makes the difference in time, {}",
+        words::place(section)
+    ));
     let _ = writeln!(
         html,
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">\n\
