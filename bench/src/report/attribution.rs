@@ -48,7 +48,7 @@ pub fn sentence(one: &Attribution) -> String {
             }
             Some(_) => "not told apart: one boot gives no interval".into(),
         },
-        Finding::NoDifference => "no difference in time is shown, and none is left over".into(),
+        Finding::NoDifference => "no difference in time is shown, nor anything left over".into(),
         Finding::Explained => format!("explained by {by}"),
         Finding::Unclear => "not told apart: what is left over may be nothing or most of it".into(),
         Finding::More | Finding::Less if by.is_empty() => {
@@ -106,10 +106,10 @@ pub fn instructions(one: &Attribution) -> String {
     match one.instructions {
         None => "-".into(),
         Some(all) => {
-            let price = all.price.map_or("no price".into(), |price| {
-                format!("x {} ns", signed(price).trim_start_matches('+'))
+            let price = all.price.map_or(", no price".into(), |price| {
+                format!(" x {} ns", signed(price).trim_start_matches('+'))
             });
-            format!("{:+.1} {price}", all.difference.mean)
+            format!("{:+.1}{price}", all.difference.mean)
         }
     }
 }
@@ -132,11 +132,25 @@ pub fn occurs(event: &Event) -> bool {
     event.first != 0.0 || event.second != 0.0
 }
 
+/// Whether a kind is told of where there is little room: it has a price, or
+/// subjects are shown to differ in it.
+fn differs(event: &Event) -> bool {
+    let ends = event.difference.ci95;
+    event.price.is_some() || ends.is_some_and(|ends| !ends.contains(0.0))
+}
+
 /// What is said of the cases of a section to which counts were joined, each
 /// finding once with its cases.
 pub fn findings(text: &mut String, section: &Section<'_>, width: usize) {
     let joined = joined(section);
-    let said: Vec<(String, &str)> = joined
+    if !joined.is_empty() {
+        wrapped(text, &format!("{}:", title(section)), width);
+    }
+    list(text, &joined, width);
+}
+
+fn list(text: &mut String, cases: &[(&CaseSummary, &Attribution)], width: usize) {
+    let said: Vec<(String, &str)> = cases
         .iter()
         .map(|(case, one)| (sentence(one), case.key.case.as_str()))
         .collect();
@@ -144,9 +158,6 @@ pub fn findings(text: &mut String, section: &Section<'_>, width: usize) {
         .iter()
         .map(|(what, case)| (what.as_str(), *case))
         .collect();
-    if !said.is_empty() {
-        wrapped(text, &format!("{}:", title(section)), width);
-    }
     for (what, cases) in words::grouped(&said) {
         wrapped(text, &format!("- {cases}: {what}."), width);
     }
@@ -173,8 +184,10 @@ pub fn markdown(text: &mut String, section: &Section<'_>, width: usize) {
         words::subject(second)
     );
     wrapped(text, &lead, width);
-    text.push_str("\n| case | difference | instructions | events | left over |\n");
-    text.push_str("| --- | --- | --- | --- | --- |\n");
+    text.push_str(
+        "\n| case | difference | instructions | their part | events' part | left over |\n",
+    );
+    text.push_str("| --- | --- | --- | --- | --- | --- |\n");
     for (case, one) in &told {
         let own = one.instructions.and_then(|all| all.part);
         let parts: Vec<f64> = one
@@ -188,25 +201,18 @@ pub fn markdown(text: &mut String, section: &Section<'_>, width: usize) {
         };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {events} | {} |",
+            "| {} | {} | {} | {} | {events} | {} |",
             case.key.case,
             ns(Some(one.difference)),
+            instructions(one),
             ns(own),
             ns(one.left_over),
         );
     }
     text.push('\n');
+    list(text, &told, width);
     for (case, one) in &told {
-        wrapped(
-            text,
-            &format!("- {}: {}.", case.key.case, sentence(one)),
-            width,
-        );
-        if one.instructions.is_some() {
-            let line = format!("- {}: instructions {}", case.key.case, instructions(one));
-            wrapped(text, &line, width);
-        }
-        for (name, number) in one.events.iter().filter(|(_, event)| occurs(event)) {
+        for (name, number) in one.events.iter().filter(|(_, event)| differs(event)) {
             let line = format!("- {}: {} {}", case.key.case, kind(name), event(number));
             wrapped(text, &line, width);
         }
