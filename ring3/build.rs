@@ -1,8 +1,12 @@
 //! Compiles the C twins with the host's C compiler (`CC` chooses another) and,
-//! if it is there, with clang (`CLANG`), and records which ones they were.
+//! if it is there, with clang (`CLANG`), and records which ones they were, and
+//! a fingerprint of the sources.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// What a subject of ring 3 is made of.
+const SOURCES: [&str; 3] = ["src", "../kit/src", "../drivers/nullblk/src"];
 
 fn main() {
     let build = twins();
@@ -40,9 +44,10 @@ fn main() {
         .unwrap_or_else(|| "unknown".into());
     println!("cargo:rustc-env=RINGFENCE_CC={version}, -O{level}");
     println!("cargo:rustc-env=RINGFENCE_RUSTC={rustc}, opt-level {level}");
-    println!("cargo:rerun-if-changed=src/ring.h");
-    println!("cargo:rerun-if-changed=src/nullblk/twin.c");
-    println!("cargo:rerun-if-changed=src/nullblk/twin.h");
+    println!("cargo:rustc-env=RINGFENCE_SOURCES={}", fingerprint());
+    for folder in SOURCES {
+        println!("cargo:rerun-if-changed={folder}");
+    }
     println!("cargo:rerun-if-env-changed=CC");
 }
 
@@ -65,4 +70,30 @@ fn version(compiler: &Path) -> Option<String> {
     let output = Command::new(compiler).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     text.lines().next().map(str::to_owned)
+}
+
+/// Names and contents of all sources as a number (FNV-1a, 64 bits).
+fn fingerprint() -> String {
+    let mut files: Vec<PathBuf> = Vec::new();
+    let mut folders: Vec<PathBuf> = SOURCES.map(PathBuf::from).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => files.push(path),
+            }
+        }
+    }
+    files.sort();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for file in files {
+        let name = file.to_string_lossy().into_owned().into_bytes();
+        for byte in name
+            .into_iter()
+            .chain(std::fs::read(&file).unwrap_or_default())
+        {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
 }

@@ -29,7 +29,9 @@ pub struct Sample {
     /// Unix time in milliseconds at the sample's end, by the clock of the
     /// machine that took it.
     pub at_ms: u64,
-    /// Whatever else the load tool said, by name (`lat_ns_mean`, ...).
+    /// Whatever else is known of it, by name: what the load tool said
+    /// (`usr_cpu`, ...), and events an operation, each where it could be read
+    /// (`context_switches`, ...: see [`crate::summary::attribution::EVENTS`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, f64>,
 }

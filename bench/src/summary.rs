@@ -1,5 +1,6 @@
 //! What a run says: `summary.json`.
 
+pub mod attribution;
 mod cases;
 pub mod controls;
 mod counts;
@@ -21,6 +22,7 @@ use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
 use crate::statistics::verdict::{Better, Direction, Verdict};
 
+pub use attribution::Attribution;
 pub use cases::{block_cost, boot_means, BootMeans};
 pub use controls::{ControlSummary, Controls};
 pub use many::AmongMany;
@@ -156,6 +158,10 @@ pub struct CaseSummary {
     /// [`INSTRUCTIONS`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, Counts>,
+    /// Where the difference in time comes from; only for [`IOPS`], and where
+    /// something is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<Attribution>,
     /// Subjects against themselves, and against themselves with a delay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<ControlSummary>,
@@ -320,6 +326,7 @@ pub fn summarise(recording: &Recording) -> Summary {
     if plan.target.is_none() {
         many::adjust(&mut cases);
     }
+    attribution::add(&mut cases, recording);
     run.controls = controls::of(&cases);
     run.warnings.extend(controls::warnings(&run.controls));
     Summary { run, cases }

@@ -41,9 +41,16 @@ pub enum Command {
     /// Say what a run would take and see, before anything runs
     Plan(Box<PlanArguments>),
     /// Draw a run's report again from its samples
+    #[command(after_help = "\
+With --counts the report also says what makes the difference in time of the first
+two subjects: instructions, interrupts and context switches, or neither. The run
+of `bench --count` must be of the same kernel, builds and settings.")]
     Report {
         /// The run's folder, as `bench` named it
         run: PathBuf,
+        /// A run that counted instructions of the same cases
+        #[arg(long, value_name = "RUN")]
+        counts: Option<PathBuf>,
     },
     /// Say what changed from one run to another
     #[command(after_help = "\

@@ -63,7 +63,7 @@ pub fn import(arguments: &ImportArguments) -> Result<ExitCode> {
         output::count(run.plan.cases.len() as u64, "case"),
         path.display()
     ));
-    report::report(&path)
+    report::report(&path, None)
 }
 
 /// Whose each file is.

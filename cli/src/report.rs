@@ -8,9 +8,10 @@ use ringfence_bench::folder::Recording;
 
 use crate::output;
 
-/// Writes the report of the run in `path`, and prints its table, which
-/// says how complete the run is.
-pub fn report(path: &Path) -> Result<ExitCode> {
+/// Writes the report of the run in `path`, with the instructions that the run
+/// in `counts` counted, and prints its table, which says how complete the run
+/// is.
+pub fn report(path: &Path, counts: Option<&Path>) -> Result<ExitCode> {
     let recording = Recording::read(path)?;
     for complaint in &recording.complaints {
         output::complain(&format!("{}: {complaint}", path.display()));
@@ -21,7 +22,8 @@ pub fn report(path: &Path) -> Result<ExitCode> {
             path.display()
         );
     }
-    let summary = ringfence_bench::report::write(&recording, path)?;
+    let counts = counts.map(Recording::read).transpose()?;
+    let summary = ringfence_bench::report::write_joined(&recording, counts.as_ref(), path)?;
     let table =
         ringfence_bench::report::terminal::table(&summary, output::width(), output::color());
     output::print(&format!(

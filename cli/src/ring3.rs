@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
-use ring3::load::Load;
+use ring3::load::{Load, Outcome};
 use ring3::nullblk::{Device, Subject};
 use ringfence_bench::agent::{Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
@@ -57,14 +57,15 @@ impl Ring3 {
 
 impl Workbench for Ring3 {
     fn environment(&mut self) -> Result<BTreeMap<String, String>> {
-        let compilers = [
+        let built = [
             ("compiler.c", Some(ring3::C_COMPILER)),
             ("compiler.c-clang", ring3::CLANG),
             ("compiler.rust", Some(ring3::RUST_COMPILER)),
+            ("sources", Some(ring3::SOURCES)),
         ];
-        Ok(compilers
+        Ok(built
             .into_iter()
-            .filter_map(|(name, compiler)| Some((name.to_owned(), compiler?.to_owned())))
+            .filter_map(|(name, what)| Some((name.to_owned(), what?.to_owned())))
             .collect())
     }
 
@@ -164,7 +165,7 @@ impl Workbench for Ring3 {
             taken(Measured {
                 metric: "iops",
                 value: outcome.iops,
-                extra: [("mean_iops".to_owned(), outcome.mean_iops)].into(),
+                extra: extra(&outcome),
                 functions: Vec::new(),
             })?;
         }
@@ -175,6 +176,22 @@ impl Workbench for Ring3 {
         self.prepared.clear();
         Ok(())
     }
+}
+
+/// What a load found besides its rate: context switches are those of its own
+/// threads.
+fn extra(outcome: &Outcome) -> BTreeMap<String, f64> {
+    let mut extra = BTreeMap::from([("mean_iops".to_owned(), outcome.mean_iops)]);
+    if let Some(switches) = outcome.switches.filter(|_| outcome.operations > 0) {
+        let all = switches.voluntary + switches.involuntary;
+        for (name, number) in [
+            ("context_switches", all),
+            ("involuntary_switches", switches.involuntary),
+        ] {
+            extra.insert(name.to_owned(), number as f64 / outcome.operations as f64);
+        }
+    }
+    extra
 }
 
 /// The load of a case.

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod nullblk;
 mod placement;
 pub mod request;
+pub mod switches;
 pub mod table;
 
 /// The C compiler and its optimisation level that built the twins.
@@ -24,6 +25,11 @@ pub const CLANG: Option<&str> = option_env!("RINGFENCE_CLANG");
 
 /// The Rust compiler and its optimisation level that built this crate.
 pub const RUST_COMPILER: &str = env!("RINGFENCE_RUSTC");
+
+/// A fingerprint of the sources that this crate was built from, its own, the
+/// driver's and the kit's: two builds of the same code by the same compilers
+/// agree in it.
+pub const SOURCES: &str = env!("RINGFENCE_SOURCES");
 
 /// Whether Rust's integer overflow checks are on in this build.
 pub const OVERFLOW_CHECKS: bool = cfg!(debug_assertions);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail, Result};
 
 use crate::nullblk::Device;
+use crate::switches::Switches;
 use job::Job;
 
 /// A load on a block device.
@@ -53,12 +54,20 @@ pub struct Outcome {
     pub iops: f64,
     /// Operations a second of the whole measured time, all jobs.
     pub mean_iops: f64,
+    /// Context switches of the jobs' threads in the measured time; `None` where
+    /// the kernel does not tell.
+    pub switches: Option<Switches>,
 }
 
 impl Outcome {
     fn of(jobs: Vec<Windows>) -> Outcome {
-        let mut total = Outcome::default();
+        let mut total = Outcome {
+            switches: Some(Switches::default()),
+            ..Outcome::default()
+        };
         for job in jobs {
+            let both = total.switches.zip(job.switches);
+            total.switches = both.map(|(sum, own)| sum.and(own));
             total.operations += job.operations();
             total.failed += job.failed;
             total.mean_iops += rate(job.operations(), job.elapsed);
@@ -192,7 +201,7 @@ impl Load {
 }
 
 /// The windows of one job.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Windows {
     /// How long each took.
     times: Vec<Duration>,
@@ -201,6 +210,20 @@ struct Windows {
     failed: u64,
     /// All of them and the looks at the clock between.
     elapsed: Duration,
+    /// Context switches meanwhile; `None` where the kernel does not tell.
+    switches: Option<Switches>,
+}
+
+impl Default for Windows {
+    fn default() -> Windows {
+        Windows {
+            times: Vec::new(),
+            operations: 0,
+            failed: 0,
+            elapsed: Duration::ZERO,
+            switches: Some(Switches::default()),
+        }
+    }
 }
 
 impl Windows {
@@ -209,6 +232,8 @@ impl Windows {
         self.operations = other.operations;
         self.failed += other.failed;
         self.elapsed += other.elapsed;
+        let both = self.switches.zip(other.switches);
+        self.switches = both.map(|(own, other)| own.and(other));
     }
 
     fn operations(&self) -> u64 {

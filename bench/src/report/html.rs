@@ -1,6 +1,7 @@
 //! `report.html`: one file that needs nothing else and asks for nothing. Its
 //! script filters and sorts; all that it says is there without.
 
+mod attribution;
 mod counts;
 mod environment;
 mod figure;
@@ -46,6 +47,7 @@ pub fn page(summary: &Summary, recording: &Recording) -> Result<String> {
         );
         tables::cases(&mut html, section, number);
         plots(&mut html, summary, section)?;
+        attribution::write(&mut html, section, number);
         samples::write(&mut html, section, &taken, number);
         // What was read back belongs to cases, not to metrics.
         let place = (section.ring, section.driver);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::summary::{derived, CaseSummary, Comparison, Summary};
 
 use super::terminal::wrapped;
-use super::{counts, notes, sections, words, Section};
+use super::{attribution, counts, notes, sections, words, Section};
 
 const WIDTH: usize = 72;
 
@@ -28,6 +28,7 @@ pub fn page(summary: &Summary, folder: &str) -> String {
     for section in &sections {
         tables(&mut text, section);
         counts::tables(&mut text, section);
+        attribution::markdown(&mut text, section, WIDTH);
     }
     differences(&mut text, summary);
     environment(&mut text, summary);

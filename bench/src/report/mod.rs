@@ -2,6 +2,7 @@
 //! `plots/*.svg`, from the samples, as often as wanted.
 
 pub mod across;
+mod attribution;
 mod counts;
 mod density;
 pub mod html;
@@ -19,12 +20,29 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::folder::{write_whole, Recording};
+use crate::summary::attribution::join;
 use crate::summary::{summarise, CaseSummary, Summary};
 
 /// Summarises `recording` and writes everything that is derived from it into
 /// `folder`, over what an earlier call wrote there.
 pub fn write(recording: &Recording, folder: &Path) -> Result<Summary> {
-    let summary = summarise(recording);
+    write_joined(recording, None, folder)
+}
+
+/// The same with the instructions that another run counted, joined to this
+/// one's times.
+///
+/// # Errors
+/// As [`join`] says, before anything is written.
+pub fn write_joined(
+    recording: &Recording,
+    counts: Option<&Recording>,
+    folder: &Path,
+) -> Result<Summary> {
+    let mut summary = summarise(recording);
+    if let Some(counts) = counts {
+        join(&mut summary, recording, counts)?;
+    }
     let mut json = serde_json::to_vec_pretty(&summary)?;
     json.push(b'\n');
     let plots = folder.join("plots");

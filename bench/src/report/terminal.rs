@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::statistics::verdict::Verdict;
 use crate::summary::{CaseSummary, Summary};
 
-use super::{notes, sections, words, Section};
+use super::{attribution, notes, sections, words, Section};
 
 /// Columns besides the case's name, with the spaces before them: second
 /// subject, first subject, change, interval, verdict.
@@ -34,6 +34,13 @@ pub fn table(summary: &Summary, width: usize, color: bool) -> String {
     }
     if !reasons.is_empty() {
         text.push('\n');
+    }
+    for section in sections(summary) {
+        let before = text.len();
+        attribution::findings(&mut text, &section, width);
+        if text.len() > before {
+            text.push('\n');
+        }
     }
     let margin = words::margin(summary.run.margin);
     wrapped(

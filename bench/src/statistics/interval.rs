@@ -77,6 +77,32 @@ pub fn of_mean(moments: &Moments, level: f64) -> Option<Interval> {
     Some(Interval::around(moments.mean, factor * error))
 }
 
+/// Variance of an independent estimate, and its degrees of freedom.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// The variance, not negative.
+    pub variance: f64,
+    /// Degrees of freedom of the variance, above 0.
+    pub dof: f64,
+}
+
+/// The two-sided t interval of a sum whose independent parts vary so, with
+/// degrees of freedom by Satterthwaite (Biometrics Bulletin 2, 1946). Where no
+/// part varies it is the sum alone; `None` without parts.
+pub fn of_sum(sum: f64, parts: &[Part], level: f64) -> Option<Interval> {
+    let variance: f64 = parts.iter().map(|part| part.variance).sum();
+    let below = parts.iter().map(|part| part.variance.powi(2) / part.dof);
+    let below: f64 = below.sum();
+    if parts.is_empty() {
+        return None;
+    }
+    let half = match below > 0.0 {
+        true => t_factor(level, variance.powi(2) / below)? * variance.sqrt(),
+        false => 0.0,
+    };
+    Some(Interval::around(sum, half))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +111,27 @@ mod tests {
     fn ends_stay_in_order_when_divided_by_a_negative_number() {
         let halved = Interval { lo: -1.0, hi: 3.0 }.divided_by(-2.0);
         assert_eq!(halved, Interval { lo: -1.5, hi: 0.5 });
+    }
+
+    #[test]
+    fn a_sum_of_one_part_is_a_mean_and_of_two_is_welchs() {
+        let moments = Moments::of(&[1.0, 2.0, 4.0]).unwrap();
+        let part = Part {
+            variance: moments.variance_of_mean().unwrap(),
+            dof: 2.0,
+        };
+        let own = of_mean(&moments, 0.95).unwrap();
+        let sum = of_sum(moments.mean, &[part], 0.95).unwrap();
+        assert!((own.lo - sum.lo).abs() < 1e-12 && (own.hi - sum.hi).abs() < 1e-12);
+        let other = Moments::of(&[0.1, 0.3]).unwrap();
+        let second = Part {
+            variance: other.variance_of_mean().unwrap(),
+            dof: 1.0,
+        };
+        let welch = super::super::welch::Welch::between(&moments, &other);
+        let ends = welch.interval(0.95).unwrap();
+        let sum = of_sum(welch.difference, &[part, second], 0.95).unwrap();
+        assert!((ends.lo - sum.lo).abs() < 1e-12 && (ends.hi - sum.hi).abs() < 1e-12);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod components;
 pub mod headline;
 pub mod hodges_lehmann;
 pub mod interval;
+pub mod least_squares;
 pub mod many;
 pub mod modes;
 pub mod moments;

@@ -402,6 +402,7 @@ impl<'a> About<'a> {
             },
             against,
             counts: BTreeMap::new(),
+            attribution: None,
             controls: self.controls(metric, better, values),
             parity: parity::over_boots(self.records.iter().copied(), &self.subjects),
             left_out: self.left_out.clone(),

@@ -18,6 +18,7 @@ use ringfence_bench::case::Case;
 use ringfence_bench::sample::FunctionCount;
 use serde::Deserialize;
 
+use super::events::Events;
 use super::fio;
 use super::symbols::Symbols;
 use crate::COUNTS;
@@ -67,12 +68,14 @@ impl Counter {
     }
 
     /// Instructions of an operation of a case; `disk` makes the disk anew and
-    /// answers its node, `module` is the driver's.
+    /// answers its node, `module` is the driver's, `doorbells` as
+    /// [`Events::read`] takes it.
     pub fn measure(
         &self,
         case: &Case,
         mut disk: impl FnMut() -> Result<PathBuf>,
         module: &str,
+        doorbells: Option<u64>,
     ) -> Result<Measured> {
         let short = case
             .operations
@@ -83,14 +86,28 @@ impl Counter {
         };
         let operations = (2 * short * u64::from(case.workload.jobs)) as f64;
         let (mut less, mut functions) = (None, None);
+        let (mut few, mut events) = (None, None);
         for _ in 0..DISKS {
             let node = disk()?;
-            least(&mut less, self.functions(window(case, &node)?, module)?);
-            least(
-                &mut functions,
-                self.functions(window(&long, &node)?, module)?,
-            );
+            for (case, functions, events) in [
+                (case, &mut less, &mut few),
+                (&long, &mut functions, &mut events),
+            ] {
+                let before = Events::read(doorbells);
+                let counts = window(case, &node)?;
+                let since = Events::read(doorbells).since(&before);
+                least(functions, self.functions(counts, module)?);
+                *events = Some(
+                    events
+                        .take()
+                        .map_or(since.clone(), |so_far: Events| so_far.least(&since)),
+                );
+            }
         }
+        let mut extra = match (events, few) {
+            (Some(events), Some(few)) => events.since(&few).each_of(operations),
+            _ => BTreeMap::new(),
+        };
         let mut functions = functions.unwrap_or_default();
         for (function, instructions) in less.unwrap_or_default() {
             *functions.entry(function).or_default() -= instructions;
@@ -103,15 +120,16 @@ impl Counter {
             of.map(|(_, instructions)| instructions).sum()
         };
         let (user, kernel, module) = (sum("user"), sum("kernel"), sum("module"));
+        extra.extend([
+            ("user".to_string(), user),
+            ("kernel".to_string(), kernel),
+            ("module".to_string(), module),
+            ("operations".to_string(), operations),
+        ]);
         Ok(Measured {
             metric: "instructions",
             value: user + kernel + module,
-            extra: BTreeMap::from([
-                ("user".to_string(), user),
-                ("kernel".to_string(), kernel),
-                ("module".to_string(), module),
-                ("operations".to_string(), operations),
-            ]),
+            extra,
             functions: told(functions),
         })
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::fio;
 
@@ -66,10 +67,28 @@ pub fn read(modules: &Path) -> BTreeMap<String, String> {
             all.insert(name, value.clone());
         }
     }
-    all.into_iter()
-        .map(|(name, value)| (name.to_string(), value.trim().to_string()))
+    let all = all.into_iter();
+    all.map(|(name, value)| (name.to_string(), value.trim().to_string()))
         .filter(|(_, value)| !value.is_empty())
+        .chain(built(modules))
         .collect()
+}
+
+/// The modules beside `build.json` by the start of their SHA-256, so that runs
+/// with the same build can be told.
+fn built(modules: &Path) -> Vec<(String, String)> {
+    let files = fs::read_dir(modules).into_iter().flatten().flatten();
+    let module = |entry: fs::DirEntry| {
+        let path = entry.path();
+        let name = path.file_name()?.to_str()?.strip_suffix(".ko")?.to_string();
+        let digest = Sha256::digest(fs::read(&path).ok()?);
+        let start: String = digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Some((format!("module.{name}"), start))
+    };
+    files.filter_map(module).collect()
 }
 
 /// The compiler in `/proc/version`: the second bracket, up to the linker.

@@ -91,6 +91,8 @@ pub fn measure(case: &Case, node: &Path) -> Result<Measured> {
             ("usr_cpu".into(), job.usr_cpu),
             ("sys_cpu".into(), job.sys_cpu),
             ("ctx".into(), job.ctx),
+            ("majf".into(), job.majf),
+            ("minf".into(), job.minf),
         ]),
         functions: Vec::new(),
     })
@@ -215,6 +217,10 @@ pub struct Job {
     sys_cpu: f64,
     #[serde(default)]
     ctx: f64,
+    #[serde(default)]
+    majf: f64,
+    #[serde(default)]
+    minf: f64,
     #[serde(default)]
     total_err: i64,
 }

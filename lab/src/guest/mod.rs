@@ -4,6 +4,7 @@ pub mod attributes;
 pub mod count;
 pub mod device;
 pub mod environment;
+pub mod events;
 pub mod fio;
 pub mod module;
 pub mod nullblk;

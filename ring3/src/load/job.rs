@@ -16,6 +16,7 @@ use crate::placement::{self, Placed, COMPLETIONS};
 use crate::request::{
     self, CompletionQueue, RawRequest, COMPLETING, ENDED, IN_FLIGHT, TIMED_OUT, TIME_LIMIT,
 };
+use crate::switches::Switches;
 use crate::table::{DriverTable, AGAIN};
 
 /// A request that was not given back, beside failed ones in one sum. No
@@ -97,6 +98,7 @@ impl<'a> Job<'a> {
         let (table, pointer) = std::hint::black_box(self.device.table());
         let mut failed = 0;
         let mut times = Vec::new();
+        let before = Switches::of_this_thread();
         let begin = Instant::now();
         while begin.elapsed() < time {
             let window = Instant::now();
@@ -108,6 +110,7 @@ impl<'a> Job<'a> {
             times.push(window.elapsed());
         }
         let elapsed = begin.elapsed();
+        let after = Switches::of_this_thread();
         // SAFETY: Valid until drop, and used by this thread only.
         if unsafe { self.completions.as_ref() }.misuses > 0 {
             bail!("load: the driver gave a request back that it did not own");
@@ -120,6 +123,7 @@ impl<'a> Job<'a> {
             operations: u64::from(rounds) * u64::from(load.depth),
             failed: failed % LOST,
             elapsed,
+            switches: after.zip(before).map(|(now, then)| now.since(then)),
         })
     }
 

@@ -4,6 +4,7 @@ mod absolute;
 mod canvas;
 pub mod order;
 pub mod palette;
+pub mod parts;
 mod relative;
 pub mod ridges;
 pub mod sheet;
