@@ -238,6 +238,7 @@ struct Run {
     relative_ci95: Interval,
     iops: Relative,
     cost: Relative,
+    first_block: Relative,
 }
 
 fn reference() -> Reference {
@@ -551,6 +552,9 @@ fn summaries_of_samples_are_scipys_from_the_first_sample_to_the_interval() {
         let relative = iops.relative.unwrap();
         close(relative.mean, case.relative, 1.0);
         close_ends(relative.ci95.unwrap(), case.relative_ci95, 1.0);
+        let first = iops.first_block.unwrap();
+        close(first.mean, case.first_block.mean, 1.0);
+        close_ends(first.ci95.unwrap(), case.first_block.ci95, 1.0);
         for (ours, theirs) in [(iops, &case.iops), (entry(DRIVER_COST), &case.cost)] {
             let headline = ours.headline.as_ref().unwrap();
             close(headline.mean, theirs.mean, 1.0);

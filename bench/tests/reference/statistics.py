@@ -433,6 +433,7 @@ def runs():
         rust, c, empty = samples["rust"], samples["c"], samples["empty"]
         classical = stats.ttest_ind(rust.ravel(), c.ravel(), equal_var=False)
         difference = list(classical.confidence_interval(0.95))
+        logs = numpy.log(rust / c)
         costs = [
             numpy.median(jobs * 1e9 / of - jobs * 1e9 / empty, axis=1) for of in (rust, c)
         ]
@@ -445,6 +446,7 @@ def runs():
             "relative_ci95": [end / numpy.mean(c) for end in difference],
             "iops": relative(numpy.log(rust.mean(axis=1) / c.mean(axis=1))),
             "cost": relative(numpy.log(costs[0] / costs[1])),
+            "first_block": relative(logs[:, 0] - logs[:, 1:].mean(axis=1)),
         }
 
 
