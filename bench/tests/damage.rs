@@ -185,9 +185,15 @@ fn is_a_line(text: &str) -> bool {
 }
 
 /// Of a file of lines: each line is in use or has a complaint, and all that
-/// were not touched are in use.
+/// were not touched are in use, where the plan is what it was.
 #[track_caller]
-fn every_line_is_used_or_told(before: &[u8], after: &[u8], read: &Recording, told: &str) {
+fn every_line_is_used_or_told(
+    before: &[u8],
+    after: &[u8],
+    read: &Recording,
+    told: &str,
+    same_plan: bool,
+) {
     let lines = |bytes: &[u8]| -> Vec<Vec<u8>> {
         let mut lines: Vec<Vec<u8>> = bytes.split(|byte| *byte == b'\n').map(Vec::from).collect();
         if lines.last().is_some_and(Vec::is_empty) {
@@ -202,7 +208,10 @@ fn every_line_is_used_or_told(before: &[u8], after: &[u8], read: &Recording, tol
     assert_eq!(used + told_of.count(), after.len(), "{told}");
     let before: HashSet<Vec<u8>> = before.into_iter().collect();
     let untouched = after.iter().filter(|line| before.contains(*line)).count();
-    assert!(used >= untouched, "{told}: {used} of {untouched}");
+    assert!(
+        used >= untouched || !same_plan,
+        "{told}: {used} of {untouched}"
+    );
 }
 
 /// Places of the tokens of JSON that a value is: numbers, or texts.
@@ -353,7 +362,7 @@ fn damaged_folders_are_read_as_far_as_they_go_whatever_the_damage() {
         .collect();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let (mut read, mut refused) = (0, 0);
-    for _ in 0..120 {
+    for _ in 0..100 {
         let (whole, files) = runs.choose(&mut rng).unwrap();
         let names: Vec<&str> = files.keys().copied().collect();
         let name = *names.choose(&mut rng).unwrap();
@@ -369,14 +378,45 @@ fn damaged_folders_are_read_as_far_as_they_go_whatever_the_damage() {
             Some(found) => {
                 read += 1;
                 if name == SAMPLES {
-                    every_line_is_used_or_told(&files[name], &damaged[name], &found, &told);
+                    every_line_is_used_or_told(&files[name], &damaged[name], &found, &told, true);
                 } else if name != PLAN {
                     assert_eq!(found.samples.len(), whole.samples.len(), "{told}");
                 }
             }
         }
     }
-    assert!(read > 80 && refused > 10, "{read} {refused}");
+    assert!(read > 50 && refused > 10, "{read} {refused}");
+}
+
+#[test]
+fn any_number_of_a_plan_and_of_a_sample_may_be_anything() {
+    let whole = &runs()[1];
+    let files = files(whole);
+    for name in [PLAN, SAMPLES] {
+        let line = files[name].iter().position(|byte| *byte == b'\n');
+        let end = match name {
+            SAMPLES => line.unwrap(),
+            _ => files[name].len(),
+        };
+        for (from, to) in tokens(&files[name][..end], true) {
+            for number in ["0", "4294967295", "18446744073709551615", "1e308", "1e-308"] {
+                let told = format!("{name}: bytes {from}..{to} became {number}");
+                println!("{told}");
+                let mut damaged = files.clone();
+                let bytes = damaged.get_mut(name).unwrap();
+                bytes.splice(from..to, number.bytes());
+                if let Some(read) = look(&damaged, &told, whole) {
+                    every_line_is_used_or_told(
+                        &files[SAMPLES],
+                        &damaged[SAMPLES],
+                        &read,
+                        &told,
+                        name == SAMPLES,
+                    );
+                }
+            }
+        }
+    }
 }
 
 #[test]
