@@ -202,6 +202,7 @@ fn serve_plan(
                 subject: subjects[place].to_string(),
                 boot: plan.boot,
                 block: step.block,
+                warm_up: step.warm_up,
                 place: place as u32,
                 metric: measured.metric.to_string(),
                 value: measured.value,

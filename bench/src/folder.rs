@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use crate::case::CaseKey;
 use crate::plan::Plan;
 use crate::sample::{Attributes, LeftOut, Profile, Sample};
 
@@ -59,8 +62,10 @@ pub struct Recording {
     pub plan: Plan,
     /// The manifest; empty if it could not be read.
     pub manifest: Manifest,
-    /// The samples, in the order in which they were taken.
+    /// The samples that count, in the order in which they were taken.
     pub samples: Vec<Sample>,
+    /// Those of the warm-up, which do not.
+    pub warm_up: Vec<Sample>,
     /// Where the instructions of samples went, for those that were counted.
     pub profiles: Vec<Profile>,
     /// What could not be read, a line each.
@@ -144,6 +149,9 @@ impl RunFolder {
 impl Recording {
     /// Reads what is there. Without a plan there is nothing to say; anything
     /// else that is missing or broken becomes a complaint.
+    ///
+    /// # Errors
+    /// If there is no plan, or none that this version reads.
     pub fn read(path: &Path) -> Result<Recording> {
         let shown = path.display();
         if !path.is_dir() {
@@ -153,50 +161,134 @@ impl Recording {
             .with_context(|| format!("{shown}: holds no plan.json, so it is no run folder"))?;
         let plan: Plan = serde_json::from_slice(&text)
             .with_context(|| format!("{shown}/{PLAN}: does not parse"))?;
-        if plan.version != 1 {
-            bail!(
-                "{shown}/{PLAN}: version {} is unknown; this ringfence reads version 1",
-                plan.version
-            );
+        if let Err(why) = plan.check() {
+            bail!("{shown}/{PLAN}: {why}");
         }
         let mut complaints = Vec::new();
-        let manifest = match fs::read(path.join(MANIFEST))
-            .map_err(anyhow::Error::from)
-            .and_then(|text| Ok(serde_json::from_slice(&text)?))
-        {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                complaints.push(format!("{MANIFEST} is missing or broken: {error}"));
-                Manifest::default()
-            }
-        };
-        let samples = lines(path, SAMPLES, &mut complaints, |sample: &Sample| {
-            sample.value.is_finite() && plan.case(&sample.key).is_some()
+        let manifest = manifest(path, &mut complaints);
+        let mut samples: Vec<Sample> = lines(path, SAMPLES, &mut complaints, |sample| {
+            of_plan(&plan, sample)
         });
-        let profiles = match path.join(PROFILES).exists() {
-            true => lines(path, PROFILES, &mut complaints, |profile: &Profile| {
-                plan.case(&profile.key).is_some()
-            }),
-            false => Vec::new(),
-        };
+        let warm_up = samples.extract_if(.., |sample| sample.warm_up).collect();
+        let mut profiles = Vec::new();
+        if path.join(PROFILES).exists() {
+            profiles = lines(path, PROFILES, &mut complaints, |profile: &Profile| {
+                placed(&plan, &profile.key, profile.boot, profile.block)?;
+                let counts = profile.functions.iter().map(|one| one.instructions);
+                possible(counts)
+            });
+            profiles.retain(|profile| !plan.warms_up(profile.block));
+        }
         Ok(Recording {
             path: path.to_path_buf(),
             plan,
             manifest,
             samples,
+            warm_up,
             profiles,
             complaints,
         })
     }
+
+    /// The same run as if no block of it had been warm-up.
+    #[must_use]
+    pub fn with_warm_up(&self) -> Recording {
+        let mut all = self.clone();
+        all.samples.splice(0..0, all.warm_up.drain(..));
+        all
+    }
 }
 
-/// The lines of a file that parse and are `good`; each other one is a
+/// The manifest, or as much of it as is what it should be.
+fn manifest(folder: &Path, complaints: &mut Vec<String>) -> Manifest {
+    let map: Map<String, Value> = match fs::read(folder.join(MANIFEST))
+        .map_err(anyhow::Error::from)
+        .and_then(|text| Ok(serde_json::from_slice(&text)?))
+    {
+        Ok(map) => map,
+        Err(error) => {
+            complaints.push(format!("{MANIFEST} is missing or broken: {error}"));
+            return Manifest::default();
+        }
+    };
+    if let Ok(manifest) = serde_json::from_value(Value::Object(map.clone())) {
+        return manifest;
+    }
+    // One part after the other takes the place of an empty one.
+    let mut manifest = Manifest::default();
+    let Ok(Value::Object(empty)) = serde_json::to_value(&manifest) else {
+        return manifest;
+    };
+    for name in empty.keys().filter(|name| !map.contains_key(*name)) {
+        complaints.push(format!("{MANIFEST}: {name} is missing"));
+    }
+    let mut parts = empty;
+    for (name, part) in map {
+        let before = parts.insert(name.clone(), part);
+        match serde_json::from_value(Value::Object(parts.clone())) {
+            Ok(whole) => manifest = whole,
+            Err(_) => {
+                complaints.push(format!(
+                    "{MANIFEST}: {} is not what it should be",
+                    name.escape_debug()
+                ));
+                match before {
+                    Some(before) => parts.insert(name, before),
+                    None => parts.remove(&name),
+                };
+            }
+        }
+    }
+    manifest
+}
+
+/// No figure of a sample is larger, and what is smaller is none. Numbers beyond
+/// them are damage, and would leave the range of what follows.
+const POSSIBLE: RangeInclusive<f64> = 1e-9..=1e15;
+
+/// Why a sample is of no use for this plan.
+fn of_plan(plan: &Plan, sample: &Sample) -> Result<(), &'static str> {
+    placed(plan, &sample.key, sample.boot, sample.block)?;
+    if sample.warm_up != plan.warms_up(sample.block) {
+        return Err("what counts as warm-up is something else by the plan");
+    }
+    if sample.value < 0.0 {
+        return Err("a value below zero");
+    }
+    possible(
+        [sample.value]
+            .into_iter()
+            .chain(sample.extra.values().copied()),
+    )
+}
+
+fn placed(plan: &Plan, key: &CaseKey, boot: u32, block: u32) -> Result<(), &'static str> {
+    if plan.case(key).is_none() {
+        return Err("of no case of this plan");
+    }
+    if boot >= plan.boots {
+        return Err("of a boot that is not of this plan");
+    }
+    if block >= plan.rounds() {
+        return Err("of a block that is not of this plan");
+    }
+    Ok(())
+}
+
+fn possible(mut numbers: impl Iterator<Item = f64>) -> Result<(), &'static str> {
+    match numbers.all(|number| number == 0.0 || POSSIBLE.contains(&number.abs())) {
+        true => Ok(()),
+        false => Err("a number that cannot be"),
+    }
+}
+
+/// The lines of a file that parse and are of use; each other one is a
 /// complaint.
 fn lines<T: DeserializeOwned>(
     folder: &Path,
     name: &str,
     complaints: &mut Vec<String>,
-    good: impl Fn(&T) -> bool,
+    of_use: impl Fn(&T) -> Result<(), &'static str>,
 ) -> Vec<T> {
     let file = match File::open(folder.join(name)) {
         Ok(file) => file,
@@ -206,15 +298,20 @@ fn lines<T: DeserializeOwned>(
         }
     };
     let mut all = Vec::new();
-    for (number, line) in BufReader::new(file).split(b'\n').enumerate() {
-        let item = line
-            .map_err(anyhow::Error::from)
-            .and_then(|line| Ok(serde_json::from_slice::<T>(&line)?));
-        let number = number + 1;
-        match item {
-            Ok(item) if good(&item) => all.push(item),
-            Ok(_) => complaints.push(format!("{name} line {number}: not of this plan")),
-            Err(_) => complaints.push(format!("{name} line {number}: does not parse")),
+    for (number, line) in (1..).zip(BufReader::new(file).split(b'\n')) {
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                complaints.push(format!(
+                    "{name} cannot be read from line {number} on: {error}"
+                ));
+                break;
+            }
+        };
+        let item = serde_json::from_slice::<T>(&line).map_err(|_| "does not parse");
+        match item.and_then(|item| of_use(&item).map(|()| item)) {
+            Ok(item) => all.push(item),
+            Err(why) => complaints.push(format!("{name} line {number}: {why}")),
         }
     }
     all

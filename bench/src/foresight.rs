@@ -4,7 +4,7 @@ use crate::case::CaseKey;
 use crate::plan::Plan;
 use crate::statistics::components::Components;
 use crate::statistics::moments::Moments;
-use crate::statistics::power::{boots_needed, smallest_effect};
+use crate::statistics::power::{boots_to_plan, smallest_effect};
 use crate::summary::controls::POWER;
 use crate::summary::{CaseSummary, Comparison, Summary};
 
@@ -37,7 +37,7 @@ pub fn of(plan: &Plan, before: &Summary, effect: f64) -> Vec<Foresight> {
             metric: case.metric.clone(),
             deviation,
             visible: smallest_effect(deviation, plan.boots as usize, POWER)?,
-            boots: boots_needed(effect, deviation, POWER),
+            boots: boots_to_plan(effect, deviation),
         })
     })
     .collect()

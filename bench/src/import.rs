@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::case::{Case, CaseKey};
 use crate::fio::Load;
 use crate::folder::Manifest;
-use crate::plan::{Controls, Plan};
+use crate::plan::{Controls, Plan, WarmUp};
 use crate::sample::{Attributes, Sample};
 use crate::summary::{EMPTY, IOPS};
 
@@ -142,6 +142,7 @@ pub fn run(
             subject,
             boot: label.boot,
             block,
+            warm_up: false,
             place: 0,
             metric: IOPS.into(),
             value: load.iops,
@@ -178,6 +179,7 @@ pub fn run(
             cases,
             boots,
             blocks,
+            warm_up: WarmUp::default(),
             margin,
             overrides: BTreeMap::new(),
             quick: false,

@@ -28,8 +28,12 @@ pub struct Plan {
     /// Boots, the unit of replication, 1 or more; at most so many where there
     /// is a target.
     pub boots: u32,
-    /// Blocks of each case in a boot, 1 or more.
+    /// Blocks of each case in a boot that count, 1 or more.
     pub blocks: u32,
+    /// What a boot runs before those, to warm up; nothing in plans that were
+    /// made before there was such a rule.
+    #[serde(default)]
+    pub warm_up: WarmUp,
     /// Margin of equivalence as a fraction: 0.01 is 1%.
     pub margin: f64,
     /// The run ends when the 95% intervals of all cases reach no further than
@@ -52,6 +56,18 @@ pub struct Plan {
     #[serde(default)]
     pub controls: Controls,
 }
+
+/// What a boot runs and does not count, beside the time that each case spends
+/// under load before each sample (`ramp_ms`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmUp {
+    /// Blocks of each case at the start of every boot, 0 or more. Their samples
+    /// are kept and marked, and no number is worked out from them.
+    pub blocks: u32,
+}
+
+/// Most boots of a plan, and most blocks of a boot.
+const MOST: u32 = 10_000;
 
 /// Boots before a run with a target is looked at.
 pub const FIRST_LOOK: u32 = 5;
@@ -87,13 +103,52 @@ pub struct BootPlan {
 pub struct Step {
     /// Index into [`BootPlan::cases`].
     pub case: usize,
-    /// Block number within the boot and case, from 0.
+    /// Block number within the boot and case, from 0, those of the warm-up
+    /// first.
     pub block: u32,
+    /// Whether it is warm-up, which does not count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warm_up: bool,
     /// The labels in the order in which they are sampled.
     pub order: Vec<String>,
 }
 
 impl Plan {
+    /// Whether this is a plan that can be read and judged.
+    ///
+    /// # Errors
+    /// Says in words which number is out of its range, and what the range is.
+    pub fn check(&self) -> Result<(), String> {
+        if self.version != 1 {
+            let version = self.version;
+            return Err(format!(
+                "version {version} is unknown; this ringfence reads version 1"
+            ));
+        }
+        for (name, value, least) in [
+            ("boots", self.boots, 1),
+            ("blocks", self.blocks, 1),
+            ("blocks of warm-up", self.warm_up.blocks, 0),
+        ] {
+            if !(least..=MOST).contains(&value) {
+                return Err(format!("{name} is {value}, must be {least} to {MOST}"));
+            }
+        }
+        if !(self.margin > 0.0 && self.margin < 1.0) {
+            let margin = self.margin;
+            return Err(format!("margin is {margin}, must be above 0 and below 1"));
+        }
+        match self.target {
+            Some(target) if !(target > 0.0 && target < 1.0) || self.boots < FIRST_LOOK => {
+                Err(format!(
+                    "target is {target}, must be above 0 and below 1, and boots {FIRST_LOOK} or \
+                     more"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The rings that have cases.
     pub fn rings(&self) -> Vec<u8> {
         let mut rings: Vec<u8> = self.cases.iter().map(|case| case.ring).collect();
@@ -135,15 +190,26 @@ impl Plan {
         self.controls.slow.contains(&case.key())
     }
 
-    /// Samples that the whole plan asks for, before any subject is left out.
+    /// Samples that the whole plan asks for, those of the warm-up among them,
+    /// before any subject is left out.
     pub fn samples(&self) -> u64 {
         let all = self.cases.iter();
         all.map(|case| self.labels(case).len() as u64).sum::<u64>() * self.each()
     }
 
-    /// Samples of a label in a case.
+    /// Samples of a label in a case, those of the warm-up among them.
     pub fn each(&self) -> u64 {
-        u64::from(self.boots) * u64::from(self.blocks)
+        u64::from(self.boots) * u64::from(self.rounds())
+    }
+
+    /// Blocks of a case in a boot, those of the warm-up among them.
+    pub fn rounds(&self) -> u32 {
+        self.warm_up.blocks + self.blocks
+    }
+
+    /// Whether a block of a boot is warm-up.
+    pub fn warms_up(&self, block: u32) -> bool {
+        block < self.warm_up.blocks
     }
 
     /// The case behind a key.
@@ -153,8 +219,8 @@ impl Plan {
 
     /// The schedule of one boot of one ring.
     ///
-    /// Orders within a block are balanced over the blocks of a case, all boots
-    /// together: up to four labels, every permutation of them is used as often
+    /// Orders within a block are balanced over the blocks of a case that count,
+    /// all boots together: up to four labels, every permutation of them is used as often
     /// as any other, but for the remainder; with more, every label has every
     /// place equally often. Which block gets which is random.
     /// The blocks of a boot come in rounds (block 0 of every case, then block
@@ -181,14 +247,19 @@ impl Plan {
             .map(|(case, labels)| self.orders(ring, case, labels))
             .collect();
         let mut steps = Vec::new();
-        for block in 0..self.blocks {
+        for block in 0..self.rounds() {
             let mut round: Vec<usize> = (0..cases.len()).collect();
             round.shuffle(&mut rng);
+            // The blocks that count come first in the list of orders.
+            let at = match block.checked_sub(self.warm_up.blocks) {
+                Some(counted) => boot * self.blocks + counted,
+                None => self.boots * self.blocks + boot * self.warm_up.blocks + block,
+            } as usize;
             for case in round {
-                let at = (boot * self.blocks + block) as usize;
                 steps.push(Step {
                     case,
                     block,
+                    warm_up: self.warms_up(block),
                     order: orders[case][at].clone(),
                 });
             }
@@ -288,6 +359,7 @@ mod tests {
             cases,
             boots: 3,
             blocks: 4,
+            warm_up: WarmUp::default(),
             margin: 0.01,
             target: None,
             overrides: BTreeMap::new(),
@@ -308,6 +380,52 @@ mod tests {
         }
         assert_eq!(count.len(), 12, "six orders for each of two cases");
         assert!(count.values().all(|n| *n == 2), "{count:?}");
+    }
+
+    #[test]
+    fn warm_up_comes_first_is_marked_and_leaves_the_orders_that_count_balanced() {
+        let mut plan = plan(7);
+        plan.warm_up.blocks = 2;
+        assert_eq!(plan.samples(), 2 * 3 * 3 * (2 + 4));
+        let mut count = BTreeMap::new();
+        for boot in 0..plan.boots {
+            let steps = plan.boot(0, boot).steps;
+            assert_eq!(steps.len(), 2 * 6);
+            for (at, step) in steps.into_iter().enumerate() {
+                assert_eq!(step.warm_up, at < 2 * 2, "{step:?}");
+                assert_eq!(step.block as usize, at / 2);
+                if !step.warm_up {
+                    *count.entry((step.case, step.order)).or_insert(0) += 1;
+                }
+            }
+        }
+        assert_eq!(count.len(), 12);
+        assert!(count.values().all(|n| *n == 2), "{count:?}");
+    }
+
+    #[test]
+    fn a_plan_from_before_there_was_a_warm_up_has_none() {
+        let mut json = serde_json::to_value(plan(1)).expect("JSON");
+        assert_eq!(json["warm_up"]["blocks"], 0, "a new plan says so");
+        json.as_object_mut().expect("a map").remove("warm_up");
+        let old: Plan = serde_json::from_value(json).expect("a plan");
+        assert_eq!(old, plan(1));
+    }
+
+    #[test]
+    fn a_number_out_of_its_range_is_refused_by_name() {
+        assert_eq!(plan(1).check(), Ok(()));
+        let refused = |change: &dyn Fn(&mut Plan)| {
+            let mut plan = plan(1);
+            change(&mut plan);
+            plan.check().expect_err("out of range")
+        };
+        assert!(refused(&|plan| plan.version = 2).contains("version 2"));
+        assert!(refused(&|plan| plan.boots = 0).contains("boots is 0"));
+        assert!(refused(&|plan| plan.blocks = u32::MAX).contains("1 to 10000"));
+        assert!(refused(&|plan| plan.warm_up.blocks = 10_001).contains("warm-up is 10001"));
+        assert!(refused(&|plan| plan.margin = f64::NAN).contains("margin"));
+        assert!(refused(&|plan| plan.target = Some(0.01)).contains("boots 5 or more"));
     }
 
     #[test]

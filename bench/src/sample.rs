@@ -17,8 +17,11 @@ pub struct Sample {
     pub subject: String,
     /// Boot, from 0.
     pub boot: u32,
-    /// Block within the boot, from 0.
+    /// Block within the boot, from 0, those of the warm-up first.
     pub block: u32,
+    /// Whether the plan takes it as warm-up, so that it does not count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warm_up: bool,
     /// Place of the subject within its block, from 0.
     pub place: u32,
     /// What was measured (`iops`: completed operations a second, all jobs;

@@ -7,6 +7,7 @@ mod counts;
 pub mod many;
 mod robust;
 mod variation;
+mod warm_up;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::case::{Case, CaseKey};
 use crate::folder::Recording;
 use crate::parity::ParityItem;
-use crate::plan::Plan;
+use crate::plan::{Plan, WarmUp};
 use crate::sample::{FunctionCount, LeftOut};
 use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
@@ -28,6 +29,7 @@ pub use controls::{ControlSummary, Controls};
 pub use many::AmongMany;
 pub use robust::Robust;
 pub use variation::{Shape, Variation};
+pub use warm_up::WithWarmUp;
 
 /// The subject of ring 3 that does nothing: its cost is the load loop's own.
 pub const EMPTY: &str = "empty";
@@ -86,8 +88,15 @@ pub struct Run {
     /// Per ring: after how many boots it was reached.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reached: BTreeMap<u8, u32>,
-    /// Blocks of each case in a boot.
+    /// Blocks of each case in a boot that count.
     pub blocks: u32,
+    /// What a boot ran before those, as in the plan.
+    #[serde(default)]
+    pub warm_up: WarmUp,
+    /// The longest time under load before a sample, in milliseconds, by ring;
+    /// none where instructions were counted.
+    #[serde(default)]
+    pub ramp_ms: BTreeMap<u8, u64>,
     /// Boots, the unit of replication.
     pub boots: Boots,
     /// Samples.
@@ -132,6 +141,9 @@ pub struct Samples {
     pub expected: u64,
     /// In the folder and of use.
     pub taken: u64,
+    /// In the folder beside those, and not counted: warm-up by the plan.
+    #[serde(default)]
+    pub warm_up: u64,
 }
 
 /// One case in one metric.
@@ -226,6 +238,14 @@ pub struct Comparison {
     /// Where its variation comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variation: Option<Variation>,
+    /// How the ratio in the first block of a boot that counts differs from
+    /// that in the later ones; `None` for what is worked out a boot at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_block: Option<Estimate>,
+    /// What would be said if warm-up had counted; only for the main comparison
+    /// of a run that has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with_warm_up: Option<WithWarmUp>,
     /// Two other ways to an interval over boots, which suppose less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub robust: Option<Robust>,
@@ -292,6 +312,7 @@ pub fn summarise(recording: &Recording) -> Summary {
     let samples = Samples {
         expected: expected(recording),
         taken: table.taken,
+        warm_up: recording.warm_up.len() as u64,
     };
     let mut run = Run {
         ringfence: manifest.ringfence.clone(),
@@ -305,6 +326,8 @@ pub fn summarise(recording: &Recording) -> Summary {
         target: plan.target,
         reached: manifest.reached.clone(),
         blocks: plan.blocks,
+        warm_up: plan.warm_up,
+        ramp_ms: ramps(plan),
         boots: Boots {
             planned: plan.boots,
             sampled: table.boots(plan),
@@ -323,6 +346,9 @@ pub fn summarise(recording: &Recording) -> Summary {
     };
     run.warnings = warnings::of(&run, plan.counts());
     let mut cases = cases::summarise(recording, &table);
+    if !recording.warm_up.is_empty() {
+        warm_up::count_in(recording, &mut cases);
+    }
     if plan.target.is_none() {
         many::adjust(&mut cases);
     }
@@ -332,7 +358,17 @@ pub fn summarise(recording: &Recording) -> Summary {
     Summary { run, cases }
 }
 
-/// The plan's samples less those of subjects that cases go without.
+/// The longest ramp by ring, of cases that are timed.
+fn ramps(plan: &Plan) -> BTreeMap<u8, u64> {
+    let mut ramps: BTreeMap<u8, u64> = BTreeMap::new();
+    for case in plan.cases.iter().filter(|case| case.operations.is_none()) {
+        let ramp = ramps.entry(case.ring).or_default();
+        *ramp = case.ramp_ms.max(*ramp);
+    }
+    ramps
+}
+
+/// The plan's samples that count, less those of subjects that cases go without.
 fn expected(recording: &Recording) -> u64 {
     let plan = &recording.plan;
     let mut left_out: Vec<&LeftOut> = Vec::new();
@@ -349,7 +385,7 @@ fn expected(recording: &Recording) -> u64 {
     }
     let boots = |ring| {
         let reached = recording.manifest.reached.get(&ring);
-        u64::from(reached.copied().unwrap_or(plan.boots))
+        u64::from(reached.map_or(plan.boots, |boots| plan.boots.min(*boots)))
     };
     let all = |case: &Case| plan.labels(case).len() as u64 * boots(case.ring);
     let less: u64 = left_out.iter().map(|one| boots(one.key.ring)).sum();

@@ -26,9 +26,10 @@ fn a_plan_sees_what_the_power_of_its_boots_says() {
         assert!((0.009..0.022).contains(&case.deviation), "{case:?}");
         let seen = power(case.visible, case.deviation, 10).expect("ten boots");
         assert!((seen - 0.9).abs() < 1e-6);
+        // With a reserve for ratios that are not normal.
         let boots = case.boots.expect("few boots");
-        assert!(power(0.02, case.deviation, boots).expect("power") >= 0.9);
-        assert!(power(0.02, case.deviation, boots - 1).is_none_or(|less| less < 0.9));
+        assert!(power(0.02, case.deviation, boots).expect("power") >= 0.93);
+        assert!(power(0.02, case.deviation, boots - 1).is_none_or(|less| less < 0.93));
     }
 }
 

@@ -264,6 +264,7 @@ fn warnings_name_few_boots_tcg_and_what_is_unequal_on_purpose() {
     .into();
     let warnings = summarise(&recording).run.warnings.join("\n");
     assert!(warnings.contains("4 boots say little"), "{warnings}");
+    assert!(warnings.contains("those of four cover 87%"), "{warnings}");
     assert!(warnings.contains("never hardware's"), "{warnings}");
     assert!(warnings.contains("scheduler was set to bfq for rust alone"));
 }

@@ -214,6 +214,9 @@ pub struct BenchArguments {
     /// Blocks of each case in a boot [default: 4; with --quick 2; with --count 1]
     #[arg(long, value_name = "N", value_parser = count())]
     pub blocks: Option<u32>,
+    /// Blocks of each case that every boot runs first and that do not count
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub warm_up: u32,
     /// Count instructions instead of time: in the lab's VM by a plugin of QEMU, in ring 3
     /// under valgrind. Other cases by default, 2 boots, 1 block
     #[arg(long, conflicts_with_all = ["here", "quick"])]
@@ -243,7 +246,7 @@ pub struct BenchArguments {
         value_name = "FILE",
         conflicts_with_all = [
             "drivers", "ring", "subject", "case", "samples", "boots", "blocks",
-            "quick", "count", "no_controls", "target_ci", "seed", "set", "margin",
+            "warm_up", "quick", "count", "no_controls", "target_ci", "seed", "set", "margin",
         ]
     )]
     pub plan: Option<PathBuf>,

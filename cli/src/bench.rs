@@ -149,6 +149,15 @@ fn check_ring0(arguments: &BenchArguments, rings: &[u8]) -> Result<Option<PathBu
     Ok(Some(std::path::absolute(modules)?))
 }
 
+/// `4 blocks`, `(1 of warm-up + 4 blocks)`.
+fn blocks(plan: &Plan) -> String {
+    let counted = output::count(plan.blocks.into(), "block");
+    match plan.warm_up.blocks {
+        0 => counted,
+        warm_up => format!("({warm_up} of warm-up + {counted})"),
+    }
+}
+
 /// What a plan's rings do, and how long that may take, a line each.
 pub fn announcement(plan: &Plan) -> String {
     let mut text = String::new();
@@ -174,7 +183,7 @@ pub fn announcement(plan: &Plan) -> String {
             subjects.join(", "),
             output::count(controls, "control"),
             output::count(plan.boots.into(), "boot"),
-            output::count(plan.blocks.into(), "block"),
+            blocks(plan),
             all * plan.each(),
             output::duration(seconds * plan.each() as f64),
         ));

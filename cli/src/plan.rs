@@ -9,7 +9,7 @@ use anyhow::{bail, Context, Result};
 use ringfence_bench::folder::Recording;
 use ringfence_bench::foresight::{self, Foresight};
 use ringfence_bench::plan::Plan;
-use ringfence_bench::statistics::power::{boots_needed, smallest_effect};
+use ringfence_bench::statistics::power::{boots_to_plan, smallest_effect};
 use ringfence_bench::summary::controls::POWER;
 use ringfence_bench::summary::summarise;
 
@@ -99,7 +99,7 @@ fn assumed(text: &mut String, plan: &Plan, effect: f64) {
     let _ = writeln!(text, "\n{:>9} {:>8} {boots:>14}", "deviation", "visible");
     for deviation in DEVIATIONS {
         let visible = smallest_effect(deviation, plan.boots as usize, POWER);
-        let boots = boots_needed(effect, deviation, POWER);
+        let boots = boots_to_plan(effect, deviation);
         let _ = writeln!(
             text,
             "{:>8.1}% {:>8} {:>14}",

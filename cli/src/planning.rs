@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, Context, Error, Result};
 use ringfence_bench::case::{Case, CaseKey, Engine};
-use ringfence_bench::plan::{Controls, Plan, FIRST_LOOK};
+use ringfence_bench::plan::{Controls, Plan, WarmUp, FIRST_LOOK};
 
 use crate::args::{BenchArguments, RingChoice};
 use crate::drivers;
@@ -86,6 +86,9 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
         cases,
         boots,
         blocks,
+        warm_up: WarmUp {
+            blocks: arguments.warm_up,
+        },
         margin: percent / 100.0,
         target: target(arguments, boots)?,
         overrides,
@@ -234,26 +237,9 @@ fn read(path: &Path) -> Result<Plan> {
 
 /// Refuses a plan that could not be run to its end, or not be judged.
 fn check(plan: &Plan) -> Result<()> {
-    if plan.version != 1 {
-        bail!("version {} is unknown; this ringfence runs 1", plan.version);
-    }
+    plan.check().map_err(Error::msg)?;
     if plan.imported {
         bail!("it was imported, so what it measured is not known in full; make a plan with `plan`");
-    }
-    for (name, value) in [("boots", plan.boots), ("blocks", plan.blocks)] {
-        if !(1..=10_000).contains(&value) {
-            bail!("{name} is {value}, must be 1 to 10000");
-        }
-    }
-    if !(plan.margin > 0.0 && plan.margin < 1.0) {
-        bail!("margin is {}, must be above 0 and below 1", plan.margin);
-    }
-    if let Some(target) = plan.target {
-        if !(target > 0.0 && target < 1.0) || plan.boots < FIRST_LOOK {
-            bail!(
-                "target is {target}, must be above 0 and below 1, and boots {FIRST_LOOK} or more"
-            );
-        }
     }
     if plan.cases.is_empty() {
         bail!("it has no cases");

@@ -26,7 +26,7 @@ impl RunProgress {
     pub fn new(plan: &Plan, ring: u8) -> RunProgress {
         let cases = plan.cases.iter().filter(|case| case.ring == ring);
         let labels: u64 = cases.map(|case| plan.labels(case).len() as u64).sum();
-        let per_boot = labels * u64::from(plan.blocks);
+        let per_boot = labels * u64::from(plan.rounds());
         let bar = io::stderr().is_terminal().then(|| {
             let style =
                 ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} samples, {eta} left");

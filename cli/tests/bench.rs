@@ -77,6 +77,32 @@ fn a_small_run_fills_its_folder_and_can_be_reported_again() {
 }
 
 #[test]
+fn warm_up_is_run_first_marked_and_not_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let case = ["--case", "randread-4k-qd1-j1-irq0", "--no-controls"];
+    let size = ["--boots", "2", "--blocks", "1", "--warm-up", "2"];
+    let rest = ["--subject", "rust,c,empty", "--seed", "1", "--out", "run"];
+    let bench = ["bench", "nullblk", "--ring", "3"];
+    let output = run(folder.path(), &[&bench[..], &case, &size, &rest].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let path = folder.path().join("run");
+    let lines = fs::read_to_string(path.join("samples.jsonl")).expect("samples");
+    let marked: Vec<bool> = lines
+        .lines()
+        .map(|line| line.contains("\"warm_up\":true"))
+        .collect();
+    let boot = [[true; 6].as_slice(), &[false; 3]].concat();
+    assert_eq!(marked, [&boot[..], &boot].concat());
+    let said = stdout(&output)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(said.contains("12 samples of this run are kept"), "{said}");
+    let text = fs::read_to_string(path.join("summary.md")).expect("summary");
+    assert!(text.contains("6 of 6 samples"), "{text}");
+}
+
+#[test]
 fn the_grid_is_sampled_as_often_as_asked() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = run(

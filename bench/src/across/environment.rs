@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::case::Case;
 use crate::folder::Recording;
 use crate::parity::{self, BLOCKING, MISSING};
+use crate::plan::Plan;
 use crate::sample::Attributes;
 
 /// What the host and the machine under test say that changes from run to run
@@ -146,10 +147,12 @@ fn difference(name: String, before: Option<&String>, after: Option<&String>) -> 
 
 /// What the plans ask for differently in cases of the same name.
 fn settings(before: &Recording, after: &Recording) -> Vec<Difference> {
-    let words = |case: &Case| {
+    let words = |plan: &Plan, case: &Case| {
         let mut words: BTreeMap<String, String> = case.settings.clone();
         words.insert("runtime".into(), format!("{} ms", case.runtime_ms));
         words.insert("ramp".into(), format!("{} ms", case.ramp_ms));
+        let blocks = plan.warm_up.blocks;
+        words.insert("warm-up".into(), format!("{blocks} blocks"));
         if let Some(operations) = case.operations {
             words.insert("operations".into(), operations.to_string());
         }
@@ -158,7 +161,12 @@ fn settings(before: &Recording, after: &Recording) -> Vec<Difference> {
     let mut found = Found::default();
     for case in &before.plan.cases {
         if let Some(twin) = after.plan.case(&case.key()) {
-            found.add("", &words(case), &words(twin), |_| true);
+            found.add(
+                "",
+                &words(&before.plan, case),
+                &words(&after.plan, twin),
+                |_| true,
+            );
         }
     }
     found.differences()

@@ -1,7 +1,8 @@
 //! What is to be known beside the verdicts of a section: how many comparisons
 //! there were, where other intervals disagree, what the controls say.
 
-use crate::summary::{CaseSummary, Comparison, Controls, Summary};
+use crate::statistics::binomial::allowed;
+use crate::summary::{CaseSummary, Comparison, Controls, Run, Summary};
 
 use super::{words, Section};
 
@@ -18,6 +19,8 @@ pub fn of(section: &Section<'_>, summary: &Summary) -> Vec<String> {
     }
     notes.extend(disagreement(section));
     notes.extend(modes(section));
+    notes.extend(warm_up(section, &summary.run));
+    notes.extend(first_block(section));
     notes.extend(halving(section));
     let controls = summary.run.controls.iter().find(|controls| {
         (controls.ring, &controls.driver[..], &controls.metric[..])
@@ -102,6 +105,67 @@ fn modes(section: &Section<'_>) -> Option<String> {
             each.join("; ")
         )
     })
+}
+
+/// What was left out as warm-up, and what it would have changed.
+fn warm_up(section: &Section<'_>, run: &Run) -> Option<String> {
+    let mut moved: Vec<(f64, &str)> = Vec::new();
+    let mut others: Vec<&str> = Vec::new();
+    for case in &section.cases {
+        let (Some(headline), Some(with)) = (case.main.shown(), case.main.with_warm_up) else {
+            continue;
+        };
+        let change = (1.0 + with.headline.mean) / (1.0 + headline.mean) - 1.0;
+        moved.push((change, &case.key.case));
+        if with.verdict != case.main.verdict {
+            others.push(&case.key.case);
+        }
+    }
+    moved.sort_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
+    let (most, case) = moved.last()?;
+    let verdicts = match others.is_empty() {
+        true => "no verdict would be another one".to_string(),
+        false => format!(
+            "the verdict would be another one in {}",
+            words::case_list(&others)
+        ),
+    };
+    let blocks = match run.warm_up.blocks {
+        1 => "The first block of each boot is".into(),
+        blocks => format!("The first {blocks} blocks of each boot are"),
+    };
+    Some(format!(
+        "{blocks} warm-up by the plan: {} samples of this run are kept and do not count. With \
+         them, headlines would move by {} at most ({case}), and {verdicts}.",
+        run.samples.warm_up,
+        size(*most)
+    ))
+}
+
+/// Whether the first block that counts is still unlike the later ones.
+fn first_block(section: &Section<'_>) -> Option<String> {
+    let firsts: Vec<_> = section
+        .cases
+        .iter()
+        .filter(|case| case.main.shown().is_some())
+        .filter_map(|case| Some((case.main.first_block?, case.main.first_block?.ci95?)))
+        .collect();
+    let differ = firsts
+        .iter()
+        .filter(|(_, ends)| !ends.contains(0.0))
+        .count();
+    let mut sizes: Vec<f64> = firsts.iter().map(|(first, _)| first.mean.abs()).collect();
+    sizes.sort_by(f64::total_cmp);
+    let middle = sizes.get(sizes.len() / 2)?;
+    let likely = allowed(firsts.len() as u64, LEVEL, 1.0 - LEVEL)?;
+    Some(format!(
+        "In the first block of a boot that counts, the ratio differs from the later ones' in \
+         {differ} of {} cases (5% make {} to {} likely), by {} in the case in the middle.",
+        firsts.len(),
+        likely.start(),
+        likely.end(),
+        size(*middle)
+    ))
 }
 
 /// What another run would take to know twice as well.

@@ -280,8 +280,12 @@ pub fn completeness(run: &Run) -> String {
             ),
         }
     });
+    let warm_up = match run.samples.warm_up {
+        0 => String::new(),
+        count => format!("; beside them {count} of the warm-up, which do not count"),
+    };
     format!(
-        "{} of {} samples ({}{target})",
+        "{} of {} samples ({}{target}{warm_up})",
         run.samples.taken,
         run.samples.expected,
         boots.join("; ")
@@ -332,11 +336,14 @@ pub fn method(run: &Run) -> Vec<String> {
             run.blocks
         ),
         false => format!(
-            "Every boot (in ring 3: every process) holds {} block{} of each case; a block is one \
-             sample of every subject, back to back, in balanced random order (seed {}).",
+            "Every boot (in ring 3: every process) holds {} block{} of each case that count{}; a \
+             block is one sample of every subject, back to back, in balanced random order (seed \
+             {}). {}",
             run.blocks,
             if run.blocks == 1 { "" } else { "s" },
-            run.seed
+            if run.blocks == 1 { "s" } else { "" },
+            run.seed,
+            warm_up(run)
         ),
     };
     let mut method = vec![
@@ -383,6 +390,27 @@ pub fn method(run: &Run) -> Vec<String> {
         );
     }
     method
+}
+
+/// What the plan had run and not counted.
+fn warm_up(run: &Run) -> String {
+    let ramps: Vec<String> = run
+        .ramp_ms
+        .iter()
+        .map(|(ring, ramp)| format!("{ramp} ms in ring {ring}"))
+        .collect();
+    let blocks = match run.warm_up.blocks {
+        0 => "no block is warm-up".to_string(),
+        1 => "one block of each case at the start of each boot is warm-up".into(),
+        blocks => format!("{blocks} blocks of each case at the start of each boot are warm-up"),
+    };
+    match ramps.is_empty() {
+        true => format!("By the plan, {blocks}."),
+        false => format!(
+            "By the plan, {blocks}, and each sample starts after a time under load ({}).",
+            ramps.join(", ")
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    counts, CaseSummary, Comparison, ControlSummary, Estimate, LeftOutSubject, Robust, Shape,
-    SubjectSummary, Variation, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+    counts, warm_up, CaseSummary, Comparison, ControlSummary, Estimate, LeftOutSubject, Robust,
+    Shape, SubjectSummary, Variation, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
 };
 use crate::case::{Case, CaseKey};
 use crate::control::{label as label_of, Control, Label};
@@ -23,7 +23,7 @@ use crate::statistics::welch::Welch;
 const NOT_READ_BACK: &str = "parity was not read back: imported";
 
 /// Values of one subject in one case, by boot and block.
-type Series = BTreeMap<(u32, u32), f64>;
+pub(super) type Series = BTreeMap<(u32, u32), f64>;
 
 /// The usable samples of a run, sorted by case and subject.
 #[derive(Default)]
@@ -62,12 +62,12 @@ impl Table {
             if !planned {
                 unknown.insert(format!(
                     "subject {}, which is not in the plan of their case",
-                    sample.subject
+                    sample.subject.escape_debug()
                 ));
             } else if sample.metric != metric(counted.contains(&sample.key)) {
                 unknown.insert(format!(
                     "metric {}, which the plan does not ask for",
-                    sample.metric
+                    sample.metric.escape_debug()
                 ));
             } else {
                 let place = (sample.boot, sample.block);
@@ -320,6 +320,8 @@ struct About<'a> {
     /// When the run was looked at, if it was to end at a target.
     looks: Option<Looks>,
     imported: bool,
+    /// The first block of a boot that counts.
+    first_block: u32,
 }
 
 impl<'a> About<'a> {
@@ -356,6 +358,7 @@ impl<'a> About<'a> {
             seed: recording.plan.seed,
             looks: recording.plan.looks(),
             imported: recording.plan.imported,
+            first_block: recording.plan.warm_up.blocks,
         }
     }
 
@@ -490,6 +493,8 @@ impl<'a> About<'a> {
             difference,
             relative,
             variation: Variation::of(&log_ratios(&a.series, &b.series)),
+            first_block: warm_up::first_block(&a.series, &b.series, self.first_block),
+            with_warm_up: None,
             // It knows nothing of looks.
             robust: match (&headline, &self.looks) {
                 (Ok(headline), None) => Robust::of(headline, self.seed),
@@ -539,6 +544,8 @@ fn refused(why: String) -> Comparison {
         relative: None,
         headline: None,
         variation: None,
+        first_block: None,
+        with_warm_up: None,
         robust: None,
         among_many: None,
         verdict: Verdict::NotComparable,
@@ -593,17 +600,17 @@ fn pairs(first: &Series, second: &Series) -> Vec<BootPair> {
         .collect()
 }
 
-/// The log ratio of each block in which both were sampled, a list for each
-/// boot.
-fn log_ratios(first: &Series, second: &Series) -> Vec<Vec<f64>> {
-    let mut boots: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-    for (place, a) in first {
-        let b = second.get(place).copied().unwrap_or(0.0);
+/// The log ratio of each block in which both were sampled, by boot, with the
+/// block's number.
+pub(super) fn log_ratios(first: &Series, second: &Series) -> BTreeMap<u32, Vec<(u32, f64)>> {
+    let mut boots: BTreeMap<u32, Vec<(u32, f64)>> = BTreeMap::new();
+    for ((boot, block), a) in first {
+        let b = second.get(&(*boot, *block)).copied().unwrap_or(0.0);
         if *a > 0.0 && b > 0.0 {
-            boots.entry(place.0).or_default().push((a / b).ln());
+            boots.entry(*boot).or_default().push((*block, (a / b).ln()));
         }
     }
-    boots.into_values().collect()
+    boots
 }
 
 #[cfg(test)]

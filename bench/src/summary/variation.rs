@@ -1,5 +1,7 @@
 //! How the samples of a comparison vary, and in what.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::autocorrelation::{effective_size, lag_one};
@@ -42,10 +44,12 @@ pub struct Variation {
 }
 
 impl Variation {
-    /// Of the blocks' log ratios, a slice for each boot. `None` where boots and
-    /// blocks cannot be told apart.
-    pub fn of(boots: &[Vec<f64>]) -> Option<Variation> {
-        let components = Components::of(boots)?;
+    /// Of the blocks' log ratios by boot, each with its block's number. `None`
+    /// where boots and blocks cannot be told apart.
+    pub fn of(boots: &BTreeMap<u32, Vec<(u32, f64)>>) -> Option<Variation> {
+        let logs = |blocks: &Vec<(u32, f64)>| blocks.iter().map(|(_, log)| *log).collect();
+        let boots: Vec<Vec<f64>> = boots.values().map(logs).collect();
+        let components = Components::of(&boots)?;
         let blocks = boots.iter().map(Vec::len).max()?;
         Some(Variation {
             by_boot: components.by_boot.sqrt(),

@@ -15,8 +15,9 @@ the two one-sided tests, `t.ppf` for quantiles, `wilcoxon(method="exact")` for
 the Hodges-Lehmann interval, `binomtest` and `binom` for counts; adjusted p
 values are statsmodels' `multipletests`. Bootstrap intervals are SciPy's
 `bootstrap` with draws that are written down, autocovariances statsmodels'
-`acovf`, mean squares its `anova_lm`, powers its `TTestPower`. Dips are the package
-diptest's, whose critical values are those of R's package of that name.
+`acovf`, mean squares its `anova_lm`, powers its `TTestPower`, and where they
+are inverted SciPy's `nct` under `brentq`. Dips and their p values are the package diptest's, whose critical values
+are those of R's package of that name.
 """
 
 import json
@@ -28,6 +29,7 @@ import pandas
 import scipy
 from diptest.consts import Consts
 from scipy import stats
+from scipy.optimize import brentq
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
@@ -57,6 +59,7 @@ def intervals():
                 "level": level,
                 "mean": numpy.mean(values),
                 "sd": numpy.std(values, ddof=1),
+                "error": stats.sem(values),
                 "interval": [ends.low, ends.high],
             }
 
@@ -80,6 +83,7 @@ def welch():
             "difference": numpy.mean(first) - numpy.mean(second),
             "error": (numpy.mean(first) - numpy.mean(second)) / test.statistic,
             "dof": test.df,
+            "p": test.pvalue,
             "interval": [ends.low, ends.high],
         }
 
@@ -123,6 +127,7 @@ def headlines():
             "mean": numpy.expm1(numpy.mean(logs)),
             "ci95": numpy.expm1([ci95.low, ci95.high]).tolist(),
             "ci90": numpy.expm1([ci90.low, ci90.high]).tolist(),
+            "p": test.pvalue,
             "differs": bool(test.pvalue < 0.05),
             "equivalent": bool(max(above, below) < 0.05),
         }
@@ -277,15 +282,23 @@ def boots_for_width():
         (9e-6, 1e-6, 8, 0.001),
     ):
         sd = numpy.sqrt(by_boot + by_block / blocks)
-        boots = 2
-        while stats.t.ppf(0.975, boots - 1) * sd / numpy.sqrt(boots) > wanted:
-            boots += 1
+
+        def half(boots):
+            return stats.t.ppf(0.975, boots - 1) * sd / numpy.sqrt(boots)
+
+        def needed(half_width):
+            return next(boots for boots in range(2, 10_000) if half(boots) <= half_width)
+
+        boots = needed(wanted)
         yield {
             "by_boot": by_boot,
             "by_block": by_block,
             "blocks": blocks,
             "half_width": wanted,
             "boots": boots,
+            "sd": sd,
+            "reached": half(boots),
+            "boots_to_halve": needed(half(boots) / 2),
         }
 
 
@@ -298,6 +311,44 @@ def powers():
                 # It has none for some large shifts.
                 if numpy.isfinite(power):
                     yield {"effect": effect, "sd": sd, "boots": boots, "power": power}
+
+
+def shown(effect, sd, boots):
+    """The chance that a positive effect is shown."""
+    shift = numpy.log1p(effect) / sd * numpy.sqrt(boots)
+    end = stats.t.ppf(0.975, boots - 1)
+    # SciPy has no value for a chance below the lower end that is next to none.
+    below = numpy.nan_to_num(stats.nct.cdf(-end, boots - 1, shift))
+    return stats.nct.sf(end, boots - 1, shift) + below
+
+
+def effects():
+    for sd in (0.003, 0.01, 0.03):
+        for boots in (3, 4, 10, 40):
+            # Three times what the interval reaches: no run misses that.
+            most = 3 * stats.t.ppf(0.975, boots - 1) * sd / numpy.sqrt(boots)
+            for wanted in (0.5, 0.9):
+                yield {
+                    "sd": sd,
+                    "boots": boots,
+                    "power": wanted,
+                    "effect": brentq(
+                        lambda effect: shown(effect, sd, boots) - wanted,
+                        1e-6,
+                        numpy.expm1(most),
+                        xtol=1e-15,
+                        rtol=1e-14,
+                    ),
+                }
+
+
+def boots_for_power():
+    for effect, sd in ((0.02, 0.005), (0.02, 0.0125), (0.02, 0.03), (0.005, 0.01), (0.05, 0.11)):
+
+        def needed(wanted):
+            return next(n for n in range(2, 10_000) if shown(effect, sd, n) >= wanted)
+
+        yield {"effect": effect, "sd": sd, "boots": needed(0.9), "planned": needed(0.93)}
 
 
 def looks():
@@ -329,7 +380,8 @@ def dips():
             numpy.round(rng.normal(size=n)),
         ):
             values = numpy.round(values, 4)
-            yield {"values": values.tolist(), "dip": diptest.dipstat(values)}
+            found, p = diptest.diptest(values)
+            yield {"values": values.tolist(), "dip": found, "p": p}
 
 
 def critical_dips():
@@ -337,6 +389,65 @@ def critical_dips():
     for n, values in zip(Consts._SAMPLE_SIZE, Consts._CRIT_VALS):
         if 10 <= n <= 1000:
             yield {"n": int(n), "dip": values[at]}
+
+
+def relative(logs):
+    """Mean and intervals of log ratios, as relative changes."""
+    test = stats.ttest_1samp(logs, 0)
+    return {
+        "mean": numpy.expm1(numpy.mean(logs)),
+        "ci95": numpy.expm1(list(test.confidence_interval(0.95))).tolist(),
+        "ci90": numpy.expm1(list(test.confidence_interval(0.90))).tolist(),
+    }
+
+
+def changes():
+    """Of two runs, by the log ratios of their boots."""
+    for before, after, sd, other, change in (
+        (10, 10, 0.01, 0.01, 0.02),
+        (10, 4, 0.05, 0.005, 0.0),
+        (2, 3, 0.002, 0.01, -0.3),
+        (40, 7, 0.01, 0.04, 0.01),
+    ):
+        old = rng.normal(0.03, sd, before)
+        new = rng.normal(0.03 + change, other, after)
+        test = stats.ttest_ind(new, old, equal_var=False)
+        yield {
+            "before": old.tolist(),
+            "after": new.tolist(),
+            "mean": numpy.expm1(numpy.mean(new) - numpy.mean(old)),
+            "ci95": numpy.expm1(list(test.confidence_interval(0.95))).tolist(),
+            "ci90": numpy.expm1(list(test.confidence_interval(0.90))).tolist(),
+            "p": test.pvalue,
+        }
+
+
+def runs():
+    """Of all samples of a case in ring 3: by subject, boot and block."""
+    for boots, blocks, jobs in ((2, 3, 1), (6, 4, 2), (10, 5, 4)):
+        nanoseconds = {"rust": 23.0, "c": 24.0, "empty": 9.0}
+        samples = {
+            name: jobs * 1e9 / (ns * numpy.exp(rng.normal(0, 0.02, (boots, blocks))))
+            for name, ns in nanoseconds.items()
+        }
+        rust, c, empty = samples["rust"], samples["c"], samples["empty"]
+        classical = stats.ttest_ind(rust.ravel(), c.ravel(), equal_var=False)
+        difference = list(classical.confidence_interval(0.95))
+        logs = numpy.log(rust / c)
+        costs = [
+            numpy.median(jobs * 1e9 / of - jobs * 1e9 / empty, axis=1) for of in (rust, c)
+        ]
+        yield {
+            "jobs": jobs,
+            "samples": {name: each.tolist() for name, each in samples.items()},
+            "difference": numpy.mean(rust) - numpy.mean(c),
+            "difference_ci95": difference,
+            "relative": (numpy.mean(rust) - numpy.mean(c)) / numpy.mean(c),
+            "relative_ci95": [end / numpy.mean(c) for end in difference],
+            "iops": relative(numpy.log(rust.mean(axis=1) / c.mean(axis=1))),
+            "cost": relative(numpy.log(costs[0] / costs[1])),
+            "first_block": relative(logs[:, 0] - logs[:, 1:].mean(axis=1)),
+        }
 
 
 json.dump(
@@ -359,6 +470,10 @@ json.dump(
         "looks": list(looks()),
         "dips": list(dips()),
         "critical_dips": list(critical_dips()),
+        "effects": list(effects()),
+        "boots_for_power": list(boots_for_power()),
+        "changes": list(changes()),
+        "runs": list(runs()),
     },
     sys.stdout,
     allow_nan=False,

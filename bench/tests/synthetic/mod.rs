@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use ringfence_bench::case::{Case, Engine, Pattern, Workload};
 use ringfence_bench::control::Label;
 use ringfence_bench::folder::{Manifest, Recording};
-use ringfence_bench::plan::{Controls, Plan};
+use ringfence_bench::plan::{Controls, Plan, WarmUp};
 use ringfence_bench::sample::{Attributes, FunctionCount, LeftOut, Profile, Sample};
 
 /// How a synthetic run looks.
@@ -26,6 +26,8 @@ pub struct Shape {
     pub by_block: f64,
     /// Mean of a subject in a case (by its place in the plan).
     pub mean: fn(usize, &str) -> f64,
+    /// Blocks of warm-up, which are slower by this share of the first subject.
+    pub warm_up: (u32, f64),
     /// Half the width of intervals at which the run ends.
     pub target: Option<f64>,
     /// Every subject against itself, and delays in the first case.
@@ -44,6 +46,7 @@ impl Default for Shape {
             by_boot: 0.001,
             by_block: 0.001,
             mean: |_, _| 50_000.0,
+            warm_up: (0, 0.0),
             target: None,
             controls: false,
             seed: 1,
@@ -100,6 +103,9 @@ impl Shape {
             cases: self.cases.clone(),
             boots: self.boots,
             blocks: self.blocks,
+            warm_up: WarmUp {
+                blocks: self.warm_up.0,
+            },
             margin: 0.01,
             target: self.target,
             overrides: BTreeMap::new(),
@@ -114,7 +120,7 @@ impl Shape {
             },
         };
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut samples = Vec::new();
+        let (mut samples, mut warm_up) = (Vec::new(), Vec::new());
         let mut manifest = Manifest {
             ringfence: "0.0.0-synthetic".into(),
             command: ["ringfence", "bench"].map(String::from).to_vec(),
@@ -131,17 +137,25 @@ impl Shape {
                         .entry((step.case, subject.clone()))
                         .or_insert_with(|| self.by_boot * normal(&mut rng));
                     let change: f64 = by_boot + self.by_block * normal(&mut rng);
-                    samples.push(Sample {
+                    let mut sample = Sample {
                         key: steps.cases[step.case].key(),
                         subject: subject.clone(),
                         boot,
                         block: step.block,
+                        warm_up: step.warm_up,
                         place: place as u32,
                         metric: "iops".into(),
                         value: (self.mean)(step.case, subject) * change.exp(),
-                        at_ms: samples.len() as u64,
+                        at_ms: (samples.len() + warm_up.len()) as u64,
                         extra: BTreeMap::new(),
-                    });
+                    };
+                    if step.warm_up && *subject == self.subjects[0] {
+                        sample.value *= 1.0 - self.warm_up.1;
+                    }
+                    match step.warm_up {
+                        true => warm_up.push(sample),
+                        false => samples.push(sample),
+                    }
                 }
             }
         }
@@ -160,6 +174,7 @@ impl Shape {
             plan,
             manifest,
             samples,
+            warm_up,
             profiles: Vec::new(),
             complaints: Vec::new(),
         }
