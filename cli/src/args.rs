@@ -44,6 +44,9 @@ pub enum Command {
     Report {
         /// The run's folder, as `bench` named it
         run: PathBuf,
+        /// Draw nothing of what others published of the same drivers
+        #[arg(long)]
+        no_published: bool,
     },
     /// Say what changed from one run to another
     #[command(after_help = "\

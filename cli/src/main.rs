@@ -64,7 +64,10 @@ fn command() -> ExitCode {
         } => compare::compare(&before, &after, json),
         Command::Import(arguments) => import::import(&arguments),
         Command::Trend { dir, json } => trend::trend(&dir, json),
-        Command::Report { run } => report::report(&run),
+        Command::Report { run, no_published } => match no_published {
+            true => report::report_beside(&run, &[]),
+            false => report::report(&run),
+        },
         Command::Lab(arguments) => lab::lab(&arguments),
         Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),
         Command::Doctor => doctor::doctor(),
