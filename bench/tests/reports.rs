@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ringfence_bench::folder::{Recording, RunFolder};
+use ringfence_bench::report::published::{self, Published};
 use ringfence_bench::report::{self, terminal};
 use ringfence_bench::statistics::verdict::Verdict;
 use ringfence_bench::summary::{summarise, Summary};
-use synthetic::{counted, grid, large, mixed, set, Shape};
+use synthetic::{controlled, counted, grid, large, mixed, set, Shape};
 
 /// A folder of this test's own, empty.
 fn folder(name: &str) -> PathBuf {
@@ -381,6 +382,95 @@ fn a_number_of_unequal_subjects_is_not_shown() {
         let text = text.join(" ");
         assert!(text.contains("scheduler is none for c, mq-deadline for rust"));
     }
+}
+
+#[test]
+fn controls_are_drawn_with_their_alarms_and_their_numbers() {
+    let recording = Shape {
+        // Every comparison of rust with itself is an alarm, none of C is.
+        mean: |_, label| match label {
+            "rust:again" => 51_000.0,
+            "rust:slow5" => 50_000.0 / 1.05,
+            _ => 50_000.0,
+        },
+        seed: 4,
+        ..controlled()
+    }
+    .recording();
+    let path = folder("controls");
+    let summary = report::write(&recording, &path).unwrap();
+    let controls = &summary.run.controls[0];
+    let again = fs::read_to_string(path.join("plots/ring0-nullblk-controls-again.svg")).unwrap();
+    assert!(controls.alarms >= 24, "{}", controls.alarms);
+    assert_eq!(again.matches("\nalarm\n").count() as u64, controls.alarms);
+    assert!(again.contains("NOT SOUND: 5% make 0 to 6 likely"));
+    let injected = path.join("plots/ring0-nullblk-controls-injected.svg");
+    let injected = fs::read_to_string(injected).unwrap();
+    for text in ["1% delay", "2% delay", "5% delay"] {
+        assert!(injected.contains(&format!("\n{text}\n")), "{text}");
+    }
+    let html = fs::read_to_string(path.join("report.html")).unwrap();
+    let start = html.find("<section id=\"controls\">").unwrap();
+    let text = words_of(&html[start..]);
+    let alarms = format!("{} of 48: not sound 0 to 6", controls.alarms);
+    assert!(text.contains(&alarms), "{text}");
+    assert_eq!(text.matches(" yes ").count() as u64, controls.alarms);
+    assert!(
+        text.contains("5% delay randread-4k-qd1-j1-irq0 −4.76% −4."),
+        "{text}"
+    );
+    assert!(
+        text.contains("1% delay randread-4k-qd1-j1-irq0 −0.99% "),
+        "{text}"
+    );
+    let without = folder("no-controls");
+    report::write(&mixed(), &without).unwrap();
+    let html = fs::read_to_string(without.join("report.html")).unwrap();
+    assert!(!html.contains("id=\"controls\""));
+}
+
+#[test]
+fn what_others_published_stands_beside_and_changes_nothing() {
+    let drawn = |name: &str, recording: &Recording, published: &[Published]| {
+        let path = folder(name);
+        let summary = report::write_beside(recording, &path, published).unwrap();
+        let read = |name: &str| fs::read_to_string(path.join(name)).unwrap();
+        let ring = recording.plan.cases[0].ring;
+        let plot = read(&format!("plots/ring{ring}-nullblk-relative.svg"));
+        (summary, read("report.html"), plot, read("summary.json"))
+    };
+    let all = published::all();
+    let (_, html, plot, json) = drawn("published", &mixed(), &all);
+    let (_, html_without, plot_without, json_without) = drawn("unpublished", &mixed(), &[]);
+    assert_eq!(json, json_without);
+    assert!(plot.contains("published: 6.19-rc5") && plot.contains("-4.7% to +14.9%"));
+    assert!(!plot_without.contains("ublished"), "{plot_without}");
+    assert!(html.contains("id=\"published\"") && !html_without.contains("ublished"));
+    let table = words_of(&html[html.find("<section id=\"published\">").unwrap()..]);
+    assert!(
+        table.contains("rust-for-linux.com/null-block-driver"),
+        "{table}"
+    );
+    assert!(
+        table.contains("comparable, Rust slightly behind"),
+        "{table}"
+    );
+    assert!(!table.contains("USENIX"), "of another driver: {table}");
+    // Not beside another ring or other subjects.
+    let shape = Shape {
+        ring: 3,
+        cases: grid("nullblk", 3, &[1]),
+        ..Shape::default()
+    };
+    let (_, html, plot, _) = drawn("published3", &shape.recording(), &all);
+    assert!(!plot.contains("ublished"), "{plot}");
+    assert!(html.contains("id=\"published\""));
+    let other = Shape {
+        subjects: vec!["c", "rust"],
+        ..Shape::default()
+    };
+    let (_, _, plot, _) = drawn("published-c", &other.recording(), &all);
+    assert!(!plot.contains("ublished"), "{plot}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use ringfence_bench::case::{Case, Engine, Pattern, Workload};
-use ringfence_bench::control::Label;
+use ringfence_bench::control::{Control, Label};
 use ringfence_bench::folder::{Manifest, Recording};
 use ringfence_bench::plan::{Controls, Plan};
 use ringfence_bench::sample::{Attributes, FunctionCount, LeftOut, Profile, Sample};
@@ -335,6 +335,19 @@ pub fn counted() -> Recording {
         }
     }
     recording
+}
+
+/// A run with controls whose injected delays are what they say.
+pub fn controlled() -> Shape {
+    Shape {
+        cases: grid("nullblk", 0, &[1, 8, 32]),
+        mean: |_, label| match Label::parse(label).and_then(|label| label.control) {
+            Some(Control::Slow(percent)) => 50_000.0 / (1.0 + f64::from(percent) / 100.0),
+            _ => 50_000.0,
+        },
+        controls: true,
+        ..Shape::default()
+    }
 }
 
 /// As large as runs get: 120 cases of three subjects, 40 samples of each.
