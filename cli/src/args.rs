@@ -62,6 +62,9 @@ change survives another machine, and each subject by itself, whose does not.")]
         /// Print everything as JSON
         #[arg(long)]
         json: bool,
+        /// Draw a page with plots as well, into this folder, new or empty
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Follow cases through many runs, kernel by kernel
     #[command(after_help = "\
@@ -74,6 +77,9 @@ that do not read are named and skipped.")]
         /// Print everything as JSON
         #[arg(long)]
         json: bool,
+        /// Draw a page with plots as well, into this folder, new or empty
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Make a run folder of what fio wrote as JSON
     Import(ImportArguments),

@@ -61,9 +61,10 @@ fn command() -> ExitCode {
             before,
             after,
             json,
-        } => compare::compare(&before, &after, json),
+            out,
+        } => compare::compare(&before, &after, json, out.as_deref()),
         Command::Import(arguments) => import::import(&arguments),
-        Command::Trend { dir, json } => trend::trend(&dir, json),
+        Command::Trend { dir, json, out } => trend::trend(&dir, json, out.as_deref()),
         Command::Report { run, no_published } => match no_published {
             true => report::report_beside(&run, &[]),
             false => report::report(&run),

@@ -1,23 +1,25 @@
 //! `report.html`: one file that needs nothing else and asks for nothing. Its
 //! script filters and sorts; all that it says is there without.
 
+pub mod across;
 mod controls;
 mod counts;
 mod environment;
 mod figure;
-mod page;
+mod frame;
 mod parity;
 mod published;
 mod samples;
 mod tables;
+pub mod trend;
 
 use std::fmt::Write;
 
 use anyhow::Result;
 
+use crate::case::CaseKey;
 use crate::folder::Recording;
-use crate::statistics::verdict::Verdict;
-use crate::summary::{CaseSummary, Comparison, Summary};
+use crate::summary::{CaseSummary, Comparison, Estimate, Summary};
 
 use super::plot::{self, escape, Layout};
 use super::published::Published;
@@ -43,7 +45,7 @@ pub fn page(summary: &Summary, recording: &Recording, others: &[Published]) -> R
     titles.extend(counts::titles(summary, recording, &taken));
     let last = [("environment", "Environment"), ("method", "Method")];
     titles.extend(last.map(|(id, title)| (id.to_string(), title.to_string())));
-    page::contents(&mut html, &titles);
+    frame::contents(&mut html, &titles);
     for (number, section) in sections.iter().enumerate() {
         let _ = writeln!(
             html,
@@ -66,8 +68,8 @@ pub fn page(summary: &Summary, recording: &Recording, others: &[Published]) -> R
     published::write(&mut html, summary, others);
     counts::write(&mut html, summary, recording, &taken);
     environment::write(&mut html, summary);
-    page::method(&mut html, &words::method(&summary.run));
-    page::close(&mut html);
+    frame::method(&mut html, &words::method(&summary.run));
+    frame::close(&mut html);
     Ok(html)
 }
 
@@ -76,16 +78,25 @@ fn anchor(section: usize, index: usize) -> String {
     format!("s{section}c{index}")
 }
 
-/// What the filter looks for, as an attribute's value.
-fn find(section: &Section<'_>, case: &CaseSummary, verdict: Verdict) -> String {
-    let text = format!(
-        "ring{} {} {} {}",
-        section.ring,
-        section.driver,
-        case.key.case,
-        words::verdict(verdict)
-    );
+/// What the filter looks for, as an attribute's value: a case and `more`.
+fn find(key: &CaseKey, more: &str) -> String {
+    let text = format!("ring{} {} {} {more}", key.ring, key.driver, key.case);
     escape(&text.to_lowercase())
+}
+
+/// A cell with a change and its interval below it.
+fn change_cell(html: &mut String, change: Option<Estimate>) {
+    let Some(Estimate { mean, ci95 }) = change else {
+        html.push_str("<td class=\"num\">-</td>");
+        return;
+    };
+    let ci95 = ci95.as_ref();
+    let _ = write!(
+        html,
+        "<td class=\"num\" data-v=\"{mean}\">{}<span class=\"small\">{}</span></td>",
+        minus(&words::percent(mean)),
+        minus(&ci95.map_or("no interval".into(), words::percent_interval))
+    );
 }
 
 /// Hyphens before numbers as minus signs.
@@ -128,8 +139,8 @@ fn head(html: &mut String, summary: &Summary) {
         false => format!("Seed {}", run.seed),
     };
     let about = format!("{state}: {}. {seed}.", words::completeness(run));
-    page::open(html, &title, &about);
-    page::warnings(html, &run.warnings);
+    frame::open(html, &title, &about);
+    frame::warnings(html, &run.warnings);
 }
 
 fn verdict(html: &mut String, summary: &Summary, section: &Section<'_>) {

@@ -9,7 +9,7 @@ use super::{stem, Layout, Plot};
 use crate::control::Label;
 use crate::report::{notes, words, Section};
 use crate::statistics::headline::Headline;
-use crate::statistics::verdict::Direction;
+use crate::statistics::verdict::{Direction, Verdict};
 use crate::summary::controls::Injected;
 use crate::summary::{CaseSummary, ControlSummary, Controls, Estimate};
 
@@ -102,7 +102,7 @@ fn injected(section: &Section<'_>, controls: &Controls, layout: Layout) -> Resul
             wanted: Some(one.change),
             ringed: false,
             colour: match one.found {
-                true => palette::subject(0),
+                true => palette::verdict(Verdict::Equivalent),
                 false => ALARM,
             },
             word: notes::found(one).into(),

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::canvas::{fitted, lines, width_of, Axis, Canvas, Hold, SIZE};
-use super::palette::{Colour, BAND, GRID, INK, MUTED, PUBLISHED, PUBLISHED_EDGE};
+use super::palette::{Colour, ALARM, BAND, GRID, INK, MUTED, PUBLISHED, PUBLISHED_EDGE};
 use super::{percent_tick, Layout};
 use crate::report::published::Published;
 use crate::report::words;
@@ -209,7 +209,8 @@ impl Forest<'_> {
             let y = top + geometry.middle(at, group.rows.len());
             if geometry.layout == Layout::Wide {
                 let size = if alone { SIZE } else { 11 };
-                canvas.text((right, y), &row.word, size, row.colour, Hold::Right)?;
+                let colour = if row.ringed { ALARM } else { row.colour };
+                canvas.text((right, y), &row.word, size, colour, Hold::Right)?;
                 if let Some(change) = &row.change {
                     let text = words::estimate(change);
                     let at = (right - 108, y);

@@ -2,6 +2,7 @@
 
 mod absolute;
 mod canvas;
+pub mod change;
 pub mod controls;
 mod forest;
 pub mod order;
@@ -9,6 +10,7 @@ pub mod palette;
 mod relative;
 pub mod ridges;
 pub mod sheet;
+pub mod steps;
 
 use anyhow::Result;
 
@@ -166,12 +168,16 @@ pub fn absolute(section: &Section<'_>, layout: Layout) -> Result<Plot> {
     })
 }
 
-/// `ring0-nullblk`, or `ring3-nullblk-driver-cost`.
 fn stem(section: &Section<'_>) -> String {
-    let mut stem = format!("ring{}-{}", section.ring, file_name(section.driver));
-    if section.metric != crate::summary::IOPS {
+    stem_of(section.ring, section.driver, section.metric)
+}
+
+/// `ring0-nullblk`, or `ring3-nullblk-driver-cost`.
+fn stem_of(ring: u8, driver: &str, metric: &str) -> String {
+    let mut stem = format!("ring{ring}-{}", file_name(driver));
+    if metric != crate::summary::IOPS {
         stem.push('-');
-        stem.push_str(&file_name(section.metric));
+        stem.push_str(&file_name(metric));
     }
     stem
 }

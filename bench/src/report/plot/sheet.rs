@@ -140,6 +140,15 @@ impl Scale {
             lo = lo.min(first.max(below));
             hi = hi.max(last.min(above));
         }
+        Scale::around([lo, hi].into_iter().filter(|end| end.is_finite()), places)
+    }
+
+    /// Around all of some values.
+    pub fn around(values: impl Iterator<Item = f64>, places: (f64, f64)) -> Scale {
+        let (mut lo, mut hi) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values {
+            (lo, hi) = (lo.min(value), hi.max(value));
+        }
         if lo > hi {
             (lo, hi) = (0.0, 1.0);
         }
