@@ -350,6 +350,34 @@ pub fn controlled() -> Shape {
     }
 }
 
+/// [`mixed`] again under another kernel: the first subject by `factor`, without
+/// the last case.
+pub fn later(kernel: &str, factor: f64) -> Recording {
+    let mut recording = mixed();
+    recording.path = PathBuf::from(format!("runs/{kernel}"));
+    recording.manifest.started_ms += 1;
+    let guest = recording.manifest.guest.get_mut(&0).expect("ring 0");
+    guest.insert("kernel".into(), kernel.into());
+    set(
+        &mut recording,
+        "rust",
+        "compiler",
+        "rustc 1.97.1 (LLVM 22.1.2)",
+    );
+    let last = recording.plan.cases.pop().expect("cases").key();
+    recording.samples.retain(|sample| sample.key != last);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    for sample in &mut recording.samples {
+        let by = if sample.subject == "rust" {
+            factor
+        } else {
+            1.0
+        };
+        sample.value *= by * (1.0 + 0.003 * normal(&mut rng));
+    }
+    recording
+}
+
 /// As large as runs get: 120 cases of three subjects, 40 samples of each.
 pub fn large() -> Recording {
     let depths = [1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 120, 126, 127, 128];

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::forest::{Forest, Group, Row};
+use super::relative::verdict;
 use super::{palette, stem_of, Layout, Plot};
 use crate::across::{CaseChange, Judged};
 use crate::report::across::{place_of, sentence, shown, subjects};
@@ -82,7 +83,7 @@ fn row(judged: &Judged) -> Row {
         wanted: None,
         ringed: false,
         colour: palette::INK,
-        word: words::verdict(judged.verdict).into(),
+        word: verdict(judged.verdict),
     }
 }
 

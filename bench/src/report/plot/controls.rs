@@ -53,7 +53,7 @@ fn again(section: &Section<'_>, controls: &Controls, layout: Layout) -> Result<P
                     wanted: None,
                     ringed: alarm,
                     colour: palette::subject(place.unwrap_or(0)),
-                    word: if alarm { "alarm".into() } else { String::new() },
+                    word: (if alarm { "alarm" } else { "" }.into(), ALARM),
                 }
             })
             .collect();
@@ -91,6 +91,10 @@ fn injected(section: &Section<'_>, controls: &Controls, layout: Layout) -> Resul
         words::metric(section.metric),
         words::place(section)
     );
+    let colour = |one: &Injected| match one.found {
+        true => palette::verdict(Verdict::Equivalent),
+        false => ALARM,
+    };
     let group = |one: &Injected| Group {
         name: notes::delay(one),
         rows: vec![Row {
@@ -101,11 +105,8 @@ fn injected(section: &Section<'_>, controls: &Controls, layout: Layout) -> Resul
             boots: Vec::new(),
             wanted: Some(one.change),
             ringed: false,
-            colour: match one.found {
-                true => palette::verdict(Verdict::Equivalent),
-                false => ALARM,
-            },
-            word: notes::found(one).into(),
+            colour: colour(one),
+            word: (notes::found(one).into(), colour(one)),
         }],
     };
     let forest = Forest {

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::canvas::{fitted, lines, width_of, Axis, Canvas, Hold, SIZE};
-use super::palette::{Colour, ALARM, BAND, GRID, INK, MUTED, PUBLISHED, PUBLISHED_EDGE};
+use super::palette::{Colour, BAND, GRID, INK, MUTED, PUBLISHED, PUBLISHED_EDGE};
 use super::{percent_tick, Layout};
 use crate::report::published::Published;
 use crate::report::words;
@@ -46,10 +46,10 @@ pub struct Row {
     pub wanted: Option<f64>,
     /// Whether a ring draws the eye to it.
     pub ringed: bool,
-    /// Of dot, interval and word.
+    /// Of dot and interval.
     pub colour: Colour,
-    /// What is to be said of it.
-    pub word: String,
+    /// What is to be said of it, and in which colour.
+    pub word: (String, Colour),
 }
 
 /// Where everything goes.
@@ -197,9 +197,9 @@ impl Forest<'_> {
                 let mut room = right - 12;
                 if let (true, Some(row)) = (alone, group.rows.first()) {
                     let change = row.change.map(|change| words::percent(change.mean) + " ");
-                    let text = change.unwrap_or_default() + &row.word;
+                    let text = change.unwrap_or_default() + &row.word.0;
                     room -= width_of(&text, 12) + 8;
-                    canvas.text((right, top + 12), &text, 12, row.colour, Hold::Right)?;
+                    canvas.text((right, top + 12), &text, 12, row.word.1, Hold::Right)?;
                 }
                 let label = fitted(&group.name, room, 12);
                 canvas.text((12, top + 12), &label, 12, INK, Hold::Left)?;
@@ -209,8 +209,8 @@ impl Forest<'_> {
             let y = top + geometry.middle(at, group.rows.len());
             if geometry.layout == Layout::Wide {
                 let size = if alone { SIZE } else { 11 };
-                let colour = if row.ringed { ALARM } else { row.colour };
-                canvas.text((right, y), &row.word, size, colour, Hold::Right)?;
+                let (word, colour) = &row.word;
+                canvas.text((right, y), word, size, *colour, Hold::Right)?;
                 if let Some(change) = &row.change {
                     let text = words::estimate(change);
                     let at = (right - 108, y);

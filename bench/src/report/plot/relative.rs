@@ -1,10 +1,10 @@
 //! Headlines with their intervals, a row a case.
 
 use super::forest::{Forest, Group, Row};
-use super::palette;
+use super::palette::{self, Colour};
 use crate::report::published::Published;
 use crate::report::words;
-use crate::statistics::verdict::Better;
+use crate::statistics::verdict::{Better, Verdict};
 use crate::summary::{Comparison, Estimate};
 
 /// What is drawn of some cases' comparisons; `published` stands beside them.
@@ -51,7 +51,12 @@ fn group(case: &str, comparison: &Comparison) -> Group {
             wanted: None,
             ringed: false,
             colour: palette::verdict(comparison.verdict),
-            word: words::verdict(comparison.verdict).into(),
+            word: verdict(comparison.verdict),
         }],
     }
+}
+
+/// The word of a verdict, in its colour.
+pub fn verdict(verdict: Verdict) -> (String, Colour) {
+    (words::verdict(verdict).into(), palette::verdict(verdict))
 }

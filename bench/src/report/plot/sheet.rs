@@ -35,8 +35,14 @@ impl Sheet {
         }
     }
 
-    /// A text; `class` may hold `e` (held by its end) or `c` (by its middle).
+    /// A text; `class` may hold `e` (held by its end) or `c` (by its middle, or
+    /// as near to there as the sheet is wide).
     pub fn text(&mut self, class: &str, x: f64, y: f64, text: &str) {
+        let half = 3.6 * text.chars().count() as f64;
+        let x = match class {
+            "c" if 2.0 * half < WIDTH => x.clamp(half, WIDTH - half),
+            _ => x,
+        };
         let (x, y) = (short(x), short(y));
         let class = match class {
             "" => String::new(),

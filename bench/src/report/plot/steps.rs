@@ -257,7 +257,15 @@ impl Panel {
             if start > 0 {
                 canvas.line((from, y - 8), (from, y + 7), GRID, 1)?;
             }
-            let name = fitted(&group[0], to - from - 4, 11);
+            // Where there is no room for `rustc 1.85.1`, the number.
+            let whole = &group[0][..];
+            let number = whole.split_whitespace().last().unwrap_or(whole);
+            let room = to - from - 4;
+            let name = match width_of(whole, 11) <= room {
+                true => whole,
+                false => number,
+            };
+            let name = fitted(name, room, 11);
             canvas.text(((from + to) / 2, y), &name, 11, MUTED, Hold::Middle)?;
             start = end;
         }
