@@ -379,7 +379,7 @@ pub fn later(kernel: &str, factor: f64) -> Recording {
 }
 
 /// As large as runs get: 120 cases of three subjects, 40 samples of each.
-pub fn large() -> Recording {
+pub fn large_shape() -> Shape {
     let depths = [1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 120, 126, 127, 128];
     let mut cases = grid("nullblk", 0, &depths);
     cases.truncate(120);
@@ -389,5 +389,9 @@ pub fn large() -> Recording {
         by_boot: 0.01,
         ..Shape::default()
     }
-    .recording()
+}
+
+/// A recording of that shape.
+pub fn large() -> Recording {
+    large_shape().recording()
 }
