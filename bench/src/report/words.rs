@@ -2,6 +2,7 @@
 
 use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
+use crate::statistics::median::median;
 use crate::statistics::verdict::{Better, Direction, Verdict};
 use crate::summary::{
     Comparison, Estimate, Run, Summary, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
@@ -238,23 +239,19 @@ pub fn verdict_sentence<'a>(
 
 /// Median and range of the headlines.
 fn range(comparisons: &[&Comparison]) -> Option<String> {
-    let mut changes: Vec<f64> = comparisons
+    let changes: Vec<f64> = comparisons
         .iter()
         .filter_map(|comparison| Some(comparison.shown()?.mean))
         .collect();
-    changes.sort_by(f64::total_cmp);
-    let (lowest, highest) = (changes.first()?, changes.last()?);
-    let middle = changes.len() / 2;
-    let median = match changes.len() % 2 {
-        0 => (changes[middle - 1] + changes[middle]) / 2.0,
-        _ => changes[middle],
-    };
+    let median = median(&changes)?;
+    let lowest = changes.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = changes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     Some(match changes.len() {
-        1 => format!("The change is {}.", percent(*lowest)),
+        1 => format!("The change is {}.", percent(median)),
         _ => format!(
             "The changes run from {} to {}, median {}.",
-            percent(*lowest),
-            percent(*highest),
+            percent(lowest),
+            percent(highest),
             percent(median)
         ),
     })

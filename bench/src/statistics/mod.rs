@@ -19,6 +19,7 @@ pub mod headline;
 pub mod hodges_lehmann;
 pub mod interval;
 pub mod many;
+pub mod median;
 pub mod modes;
 pub mod moments;
 pub mod power;

@@ -19,7 +19,7 @@ pub fn page(trend: &Trend) -> Result<String> {
     let (runs, cases) = (trend.runs.len(), trend.cases.len());
     let about = format!("{runs} run{}, {cases} case{}.", plural(runs), plural(cases));
     frame::open(&mut html, "Ringfence: from run to run", &about);
-    let warnings = machines(trend).map(|warning| words::capitalised(warning));
+    let warnings = machines(trend).map(words::capitalised);
     frame::warnings(&mut html, &Vec::from_iter(warnings));
     for (title, cases) in &families {
         verdict(&mut html, title, cases);

@@ -8,6 +8,7 @@ use super::palette::{Colour, BAND, GRID, INK, MUTED, PUBLISHED, PUBLISHED_EDGE};
 use super::{percent_tick, Layout};
 use crate::report::published::Published;
 use crate::report::words;
+use crate::statistics::median::median;
 use crate::summary::Estimate;
 
 /// What is drawn.
@@ -235,12 +236,11 @@ impl Forest<'_> {
                 Some((lo, change.mean, hi))
             })
             .collect();
-        let mut reach: Vec<f64> = changes
+        let reach: Vec<f64> = changes
             .iter()
             .map(|one| one.0.abs().max(one.2.abs()))
             .collect();
-        reach.sort_by(f64::total_cmp);
-        let median = reach.get(reach.len() / 2).copied().unwrap_or(0.0);
+        let median = median(&reach).unwrap_or(0.0);
         let wanted = rows().filter_map(|row| row.wanted);
         let means = changes.iter().map(|change| change.1).chain(wanted.clone());
         let means = means.map(f64::abs).fold(0.0, f64::max);

@@ -8,6 +8,7 @@ use super::sheet::Scale;
 use super::{file_name, percent_tick, stem_of, Layout, Plot};
 use crate::report::trend::{first_word, kernel, pair, short, stepped, summary};
 use crate::report::words;
+use crate::statistics::median::median;
 use crate::summary::Estimate;
 use crate::trend::{CaseTrend, Trend};
 
@@ -287,12 +288,11 @@ impl Panel {
             .iter()
             .flat_map(|series| series.points.iter().map(|point| &point.value))
             .collect();
-        let mut halves: Vec<f64> = values
+        let halves: Vec<f64> = values
             .iter()
             .filter_map(|value| value.ci95.map(|ends| (ends.hi - ends.lo) / 2.0))
             .collect();
-        halves.sort_by(f64::total_cmp);
-        let half = halves.get(halves.len() / 2).copied().unwrap_or(0.0);
+        let half = median(&halves).unwrap_or(0.0);
         let means = || values.iter().map(|value| value.mean);
         let (low, high) = (
             means().fold(f64::INFINITY, f64::min),
