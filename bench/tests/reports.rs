@@ -448,7 +448,7 @@ fn what_others_published_stands_beside_and_changes_nothing() {
     let (_, html, plot, json) = drawn("published", &mixed(), &all);
     let (_, html_without, plot_without, json_without) = drawn("unpublished", &mixed(), &[]);
     assert_eq!(json, json_without);
-    assert!(plot.contains("published: 6.19-rc5") && plot.contains("-4.7% to +14.9%"));
+    assert!(plot.contains("published: 6.19-rc5") && plot.contains("-4.7 to +14.9%"));
     assert!(!plot_without.contains("ublished"), "{plot_without}");
     assert!(html.contains("id=\"published\"") && !html_without.contains("ublished"));
     let table = words_of(&html[html.find("<section id=\"published\">").unwrap()..]);
@@ -461,6 +461,25 @@ fn what_others_published_stands_beside_and_changes_nothing() {
         "{table}"
     );
     assert!(!table.contains("USENIX"), "of another driver: {table}");
+    // A lone number is a mark; far off, it is an arrow at the edge.
+    let lone = |value: f64| Published {
+        range: None,
+        median: None,
+        value: Some(value),
+        version: "7.9".into(),
+        ..all[0].clone()
+    };
+    for (value, text, lines, arrows) in [(0.02, "+2%", 1, 0), (10.0, "+1000%", 0, 1)] {
+        let (_, _, plot, _) = drawn("published-lone", &mixed(), &[lone(value)]);
+        assert!(plot.contains("published: 7.9") && plot.contains(text));
+        let drawn = |element: &str, colour: &str| {
+            let elements = plot.split('<').filter(|part| part.starts_with(element));
+            elements.filter(|part| part.contains(colour)).count()
+        };
+        assert_eq!(drawn("polyline", "#B89B4A"), lines, "{text}");
+        assert_eq!(drawn("polygon", "#B89B4A"), arrows, "{text}");
+        assert_eq!(drawn("rect", "#F5EFDC"), 0, "{text} is no band");
+    }
     // Not beside another subject, another ring or another first subject.
     let upstream = folder_of("published").join("plots/ring0-nullblk-relative-upstream.svg");
     assert!(!fs::read_to_string(upstream).unwrap().contains("ublished"));

@@ -47,12 +47,13 @@ impl Published {
         range.chain(self.median).chain(self.value).collect()
     }
 
-    /// The result in figures: `-4.7% to +14.9%, median +1.3%`; without any, in
+    /// The result in figures: `-4.7 to +14.9%, median +1.3%`; without any, in
     /// words.
     pub fn figures(&self) -> String {
         let range = self
             .range
-            .map(|[lo, hi]| format!("{} to {}", percent_tick(lo), percent_tick(hi)));
+            .map(|[lo, hi]| [percent_tick(lo), percent_tick(hi)])
+            .map(|[lo, hi]| format!("{} to {hi}", lo.trim_end_matches('%')));
         let median = self
             .median
             .map(|median| format!("median {}", percent_tick(median)));
@@ -65,6 +66,24 @@ impl Published {
             true => self.said.clone().unwrap_or_default(),
             false => parts.join(", "),
         }
+    }
+
+    /// A row of a Markdown table: what, result, what was measured, source,
+    /// doubts.
+    #[cfg(test)]
+    fn line(&self) -> String {
+        let said = self.said.as_ref().filter(|said| **said != self.figures());
+        let said = said.map_or(String::new(), |said| format!(": {said}"));
+        format!(
+            "| {}, {} | {}{said} | {} | {}, {} | {} |",
+            self.driver,
+            self.version,
+            self.figures(),
+            self.measured,
+            self.who,
+            self.place,
+            self.doubt
+        )
     }
 
     /// Whether it may be drawn beside the changes of a section: it has a
@@ -116,15 +135,28 @@ mod tests {
     }
 
     #[test]
+    fn the_page_on_them_has_them_all() {
+        let page = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../docs/runs/published/README.md"
+        );
+        let page = std::fs::read_to_string(page).expect("a page");
+        for one in all() {
+            let line = one.line();
+            assert!(page.contains(&line), "docs/runs/published lacks: {line}");
+        }
+    }
+
+    #[test]
     fn figures_are_those_that_were_published() {
         let all = all();
         let of = |driver: &str| -> Vec<String> {
             let own = all.iter().filter(|one| one.driver == driver);
             own.map(Published::figures).collect()
         };
-        assert_eq!(of("nullblk")[0], "-4.7% to +14.9%, median +1.3%");
-        assert_eq!(of("nvme")[0], "-2.7% to +2.7%");
-        assert_eq!(of("binder"), ["+10%", "-1.96% to +1.38%"]);
+        assert_eq!(of("nullblk")[0], "-4.7 to +14.9%, median +1.3%");
+        assert_eq!(of("nvme")[0], "-2.7 to +2.7%");
+        assert_eq!(of("binder"), ["+10%", "-1.96 to +1.38%"]);
         assert_eq!(of("e1000"), ["+1000%"]);
     }
 }

@@ -143,7 +143,7 @@ impl Forest<'_> {
             y += geometry.height(group.rows.len());
         }
         for published in &self.published {
-            below_rows(&canvas, &geometry, y, published)?;
+            below_rows(&canvas, &axis, &geometry, y, published)?;
             y += geometry.height(1);
         }
         canvas.done()?;
@@ -260,10 +260,11 @@ impl Forest<'_> {
             hi = hi.max(mark.min(ends.1 + width));
         }
         let space = (hi - lo) * 0.04;
-        let far = |end: f64| end.abs() >= limit;
+        // Where intervals are cut off, their arrows are at the very end.
+        let cut = |end: f64, rows: f64| end == rows && rows.abs() >= limit;
         (
-            if far(lo) { lo } else { lo - space },
-            if far(hi) { hi } else { hi + space },
+            if cut(lo, ends.0) { lo } else { lo - space },
+            if cut(hi, ends.1) { hi } else { hi + space },
         )
     }
 }
@@ -309,10 +310,22 @@ fn mark(
 /// What is published, named below the rows.
 fn below_rows(
     canvas: &Canvas<'_>,
+    axis: &Axis,
     geometry: &Geometry,
     top: i32,
     published: &Published,
 ) -> Result<()> {
+    let y = top + geometry.middle(0, 1);
+    for mark in published
+        .marks()
+        .into_iter()
+        .filter(|mark| !axis.holds(*mark))
+    {
+        // It goes on beyond the sheet.
+        let end = axis.at(mark);
+        let out = if end == geometry.ends.0 { -2 } else { 2 };
+        canvas.arrow((end + out, y), end - 4 * out, PUBLISHED_EDGE)?;
+    }
     let right = geometry.width - 12;
     let name = published_name(published);
     match geometry.layout {
