@@ -62,7 +62,7 @@ pub fn table(trend: &Trend, width: usize, color: bool) -> String {
 /// Writes a page and its plots into a folder, which is made if need be; the
 /// page's path.
 pub fn write(trend: &Trend, folder: &Path) -> Result<PathBuf> {
-    let plots = trend.cases.iter();
+    let plots = trend.cases.iter().filter(|case| followed(case));
     let plots: Result<Vec<_>> = plots
         .map(|case| steps::plot(trend, case, Layout::Wide))
         .collect();
@@ -70,6 +70,11 @@ pub fn write(trend: &Trend, folder: &Path) -> Result<PathBuf> {
     let path = folder.join("trend.html");
     write_whole(&path, html::trend::page(trend)?.as_bytes())?;
     Ok(path)
+}
+
+/// Whether there is more than one run of a case, and so something to draw.
+pub(super) fn followed(case: &CaseTrend) -> bool {
+    case.rows.len() > 1
 }
 
 /// What differs from one run to another, in a line.

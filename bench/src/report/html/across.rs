@@ -127,20 +127,21 @@ fn ratios(html: &mut String, across: &Across, family: &[&CaseChange]) -> Result<
     Ok(())
 }
 
-/// A table for each subject by itself, and the plot of all of them.
+/// The plot of all subjects by themselves, and a table of each.
 fn levels(html: &mut String, across: &Across, family: &[&CaseChange]) -> Result<()> {
     let mut rows = Vec::new();
+    let mut tables = String::new();
     for subject in subjects(family) {
         let name = words::subject(subject);
-        let _ = writeln!(html, "<h3>{} alone</h3>", escape(name));
-        table_head(html, &format!("{name} alone, before and after"));
+        let _ = writeln!(tables, "<h3>{} alone</h3>", escape(name));
+        table_head(&mut tables, &format!("{name} alone, before and after"));
         for case in family {
             let Some(level) = case.levels.get(subject) else {
                 continue;
             };
             let value = |mean: Option<f64>| (mean.map_or("-".into(), words::si_fine), mean);
             row(
-                html,
+                &mut tables,
                 case,
                 value(level.before),
                 value(level.after),
@@ -155,7 +156,7 @@ fn levels(html: &mut String, across: &Across, family: &[&CaseChange]) -> Result<
             cells.extend(change_cells(&level.change));
             rows.push(cells.iter().map(|cell| minus(cell)).collect());
         }
-        html.push_str("</tbody>\n</table>\n</div>\n");
+        tables.push_str("</tbody>\n</table>\n</div>\n");
     }
     let wide = change::levels(family, across.margin, Layout::Wide)?;
     let narrow = change::levels(family, across.margin, Layout::Narrow)?;
@@ -171,6 +172,7 @@ fn levels(html: &mut String, across: &Across, family: &[&CaseChange]) -> Result<
         ];
         figure::twice(html, &wide, &narrow, &head.map(String::from), &rows);
     }
+    html.push_str(&tables);
     Ok(())
 }
 

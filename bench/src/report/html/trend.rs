@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{change_cell, figure, find, frame, minus};
 use crate::report::across::shown;
 use crate::report::plot::{escape, steps, Layout};
-use crate::report::trend::{differs, families, kernel, machines, named, pair, stepped};
+use crate::report::trend::{differs, families, followed, kernel, machines, named, pair, stepped};
 use crate::report::words;
 use crate::trend::{CaseTrend, Row, Trend};
 
@@ -37,7 +37,7 @@ pub fn page(trend: &Trend) -> Result<String> {
             escape(title)
         );
         overview(&mut html, cases, number);
-        for (at, case) in cases.iter().enumerate() {
+        for (at, case) in cases.iter().enumerate().filter(|one| followed(one.1)) {
             let _ = writeln!(
                 html,
                 "<div data-find=\"{}\">\n<h3 id=\"{}\" tabindex=\"-1\">{}</h3>",
@@ -127,10 +127,16 @@ fn verdict(html: &mut String, title: &str, cases: &[&CaseTrend]) {
     let rows = || cases.iter().flat_map(|case| &case.rows);
     let steps = rows().filter(|row| row.since.is_some()).count();
     let shown = rows().filter(|row| stepped(row)).count();
+    let said = match steps {
+        0 => "No case has a second run that it may be compared with.".into(),
+        1 => format!("Of one step of a ratio from run to run, {shown} shows a direction at 5%."),
+        _ => format!(
+            "Of {steps} steps of a ratio from run to run, {shown} show a direction at 5% each."
+        ),
+    };
     let _ = writeln!(
         html,
-        "<div class=\"verdict\">\n<p><strong>{}.</strong> Of {steps} steps of a ratio from run to \
-         run, {shown} show a direction at 5% each.</p>\n</div>",
+        "<div class=\"verdict\">\n<p><strong>{}.</strong> {said}</p>\n</div>",
         escape(title)
     );
 }
@@ -187,13 +193,16 @@ fn overview(html: &mut String, cases: &[&CaseTrend], number: usize) {
         let verdict =
             |word: &str| format!("<span class=\"v {word}\">{}</span>", word.replace('-', " "));
         let word = words::verdict(last.verdict);
+        let name = escape(&case.key.case);
+        let name = match followed(case) {
+            true => format!("<a href=\"#{}\">{name}</a>", super::anchor(number, at)),
+            false => name,
+        };
         let _ = write!(
             html,
-            "<tr data-find=\"{}\"><th scope=\"row\"><a href=\"#{}\">{}</a>\
+            "<tr data-find=\"{}\"><th scope=\"row\">{name}\
              <span class=\"small\">{}</span></th><td class=\"num\">{}</td><td>{}</td>",
             find(&case.key, word),
-            super::anchor(number, at),
-            escape(&case.key.case),
             escape(&pair(last)),
             case.rows.len(),
             verdict(word)

@@ -9,6 +9,7 @@ use super::{file_name, percent_tick, stem_of, Layout, Plot};
 use crate::report::trend::{first_word, kernel, pair, short, stepped, summary};
 use crate::report::words;
 use crate::statistics::median::median;
+use crate::statistics::verdict::Better;
 use crate::summary::Estimate;
 use crate::trend::{CaseTrend, Trend};
 
@@ -62,7 +63,12 @@ fn draw(title: &str, trend: &Trend, case: &CaseTrend, layout: Layout) -> Result<
         lines(
             &format!(
             "Dot and line: mean over boots with its 95% interval. Ringed: the ratio is not what \
-             it was in the run before, by a 95% interval. Below: run, kernel, compiler of {}.",
+             it was in the run before, by a 95% interval. {} is better. Below: run, kernel, \
+             compiler of {}.",
+            match case.better {
+                Better::Higher => "More",
+                Better::Lower => "Less",
+            },
             case.rows[0].pair.first().map_or("-", |name| words::subject(name))
         ),
             width - 24,
