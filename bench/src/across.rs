@@ -232,10 +232,15 @@ impl<'a> Side<'a> {
         read_back.or_else(guest).cloned()
     }
 
+    /// The means of a subject's boots.
+    pub(crate) fn boots(&self, case: &CaseSummary, subject: &str) -> Option<&[f64]> {
+        let means = self.means.get(&(case.key.clone(), case.metric.clone()))?;
+        Some(means.labels.get(subject)?)
+    }
+
     /// The logarithms of a subject's boots; `None` where one has none.
     fn logs(&self, case: &CaseSummary, subject: &str) -> Option<Vec<f64>> {
-        let means = self.means.get(&(case.key.clone(), case.metric.clone()))?;
-        let boots = means.labels.get(subject)?.iter();
+        let boots = self.boots(case, subject)?.iter();
         boots.map(|mean| (*mean > 0.0).then(|| mean.ln())).collect()
     }
 }

@@ -61,8 +61,9 @@ struct Document {
 
 type Options = BTreeMap<String, Value>;
 
-#[derive(Deserialize)]
-struct Job {
+/// One of fio's jobs, or the group of all of them.
+#[derive(Debug, Deserialize)]
+pub struct Job {
     #[serde(default)]
     jobname: String,
     #[serde(default)]
@@ -74,78 +75,142 @@ struct Job {
     /// Seconds that are left, of an interim result.
     #[serde(default)]
     eta: u64,
-    read: Option<Direction>,
-    write: Option<Direction>,
+    /// What was read.
+    #[serde(default)]
+    pub read: Direction,
+    /// What was written.
+    #[serde(default)]
+    pub write: Direction,
     /// In place of both, with `unified_rw_reporting`.
-    mixed: Option<Direction>,
+    #[serde(default)]
+    mixed: Direction,
+    /// Time in user space, in percent of the time that the job took.
+    #[serde(default)]
+    pub usr_cpu: f64,
+    /// Time in the kernel, in the same way.
+    #[serde(default)]
+    pub sys_cpu: f64,
+    /// Context switches.
+    #[serde(default)]
+    pub ctx: f64,
+    /// Page faults that read something in.
+    #[serde(default)]
+    pub majf: f64,
+    /// Page faults that did not.
+    #[serde(default)]
+    pub minf: f64,
 }
 
 impl Job {
+    /// Both, or what stands for both.
     fn directions(&self) -> Vec<&Direction> {
-        let apart: Vec<&Direction> = self.read.iter().chain(&self.write).collect();
-        match apart.is_empty() {
-            true => self.mixed.iter().collect(),
-            false => apart,
+        match self.read.iops + self.write.iops > 0.0 {
+            true => vec![&self.read, &self.write],
+            false => vec![&self.mixed],
+        }
+    }
+
+    /// Operations a second, both directions.
+    pub fn iops(&self) -> f64 {
+        self.directions().iter().map(|one| one.iops).sum()
+    }
+
+    /// Operations, both directions.
+    pub fn operations(&self) -> f64 {
+        self.directions().iter().map(|one| one.total_ios).sum()
+    }
+
+    /// Measured time in milliseconds, of the direction that took longer.
+    pub fn runtime_ms(&self) -> u64 {
+        let each = self.directions().into_iter().map(|one| one.runtime);
+        each.max().unwrap_or(0)
+    }
+
+    /// What went wrong, in words.
+    pub fn trouble(&self) -> Option<String> {
+        match (self.error, self.total_err) {
+            (0, 0) => None,
+            (0, errors) => Some(format!("{errors} I/O errors")),
+            (error, _) => Some(std::io::Error::from_raw_os_error(error as i32).to_string()),
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Direction {
-    iops: f64,
+/// Reads or writes of a job.
+#[derive(Debug, Default, Deserialize)]
+pub struct Direction {
+    /// Operations a second.
+    pub iops: f64,
+    /// Operations.
     #[serde(default)]
-    total_ios: f64,
+    pub total_ios: f64,
+    /// Milliseconds.
     #[serde(default)]
     runtime: u64,
     #[serde(default)]
     lat_ns: Latency,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Latency {
     #[serde(default)]
     mean: f64,
 }
 
 /// The measurements in a text: of each document in it, one for the jobs that
-/// ran together. Lines between documents are passed over, as are interim
-/// results (`--status-interval`); a document begins with a line that begins
-/// with a brace.
+/// ran together. Interim results (`--status-interval`) are passed over.
 ///
 /// # Errors
 /// Says in words what is wrong: no document, one that ends early or is none of
 /// fio's, a job that failed or did nothing, jobs that did not do the same, or
 /// a load that no case stands for.
 pub fn read(text: &str) -> Result<Vec<Load>, String> {
+    let (interim, whole): (Vec<Document>, Vec<Document>) = documents(text)?
+        .into_iter()
+        .partition(|document| document.jobs.iter().any(|job| job.eta > 0));
     let mut loads = Vec::new();
-    let mut interim = false;
+    for document in &whole {
+        for jobs in together(document) {
+            loads.push(load(document, jobs)?);
+        }
+    }
+    match (loads.is_empty(), interim.is_empty()) {
+        (false, _) => Ok(loads),
+        (true, false) => Err("holds interim results alone; was fio stopped?".into()),
+        (true, true) => Err(NOTHING.into()),
+    }
+}
+
+/// The jobs of the one document in a text: what fio did, whatever that was.
+///
+/// # Errors
+/// If there is no document, or one that ends early or is none of fio's.
+pub fn jobs(text: &str) -> Result<Vec<Job>, String> {
+    let document = documents(text)?.into_iter().next();
+    Ok(document.ok_or(NOTHING)?.jobs)
+}
+
+const NOTHING: &str = "holds no result of fio; write one with --output-format=json";
+
+/// All documents in a text, in order. Lines between them are passed over; a
+/// document begins with a line that begins with a brace.
+fn documents(text: &str) -> Result<Vec<Document>, String> {
+    let mut all = Vec::new();
     let mut rest = text;
     while let Some(start) = next_document(rest) {
         rest = &rest[start..];
-        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Document>();
-        let document = match stream.next() {
-            Some(Ok(document)) => document,
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter();
+        match stream.next() {
+            Some(Ok(document)) => all.push(document),
             Some(Err(error)) if error.is_eof() => {
                 return Err("ends in the middle of a document; was fio stopped?".into());
             }
             Some(Err(error)) => return Err(format!("is no JSON of fio's: {error}")),
             None => break,
-        };
-        let end = stream.byte_offset();
-        if document.jobs.iter().any(|job| job.eta > 0) {
-            interim = true;
-        } else {
-            for jobs in together(&document) {
-                loads.push(load(&document, jobs)?);
-            }
         }
-        rest = &rest[end..];
+        rest = &rest[stream.byte_offset()..];
     }
-    match (loads.is_empty(), interim) {
-        (false, _) => Ok(loads),
-        (true, true) => Err("holds interim results alone; was fio stopped?".into()),
-        (true, false) => Err("holds no result of fio; write one with --output-format=json".into()),
-    }
+    Ok(all)
 }
 
 /// Where the next line that begins with a brace begins.
@@ -181,11 +246,7 @@ fn load(document: &Document, jobs: &[Job]) -> Result<Load, String> {
     let mut all: Option<(Workload, String)> = None;
     let mut numbers: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
     for job in jobs {
-        if job.error != 0 || job.total_err != 0 {
-            let what = match job.error {
-                0 => format!("{} I/O errors", job.total_err),
-                error => std::io::Error::from_raw_os_error(error as i32).to_string(),
-            };
+        if let Some(what) = job.trouble() {
             let name = &job.jobname;
             return Err(format!("job {name:?} met {what}; leave it out"));
         }
@@ -212,14 +273,13 @@ fn load(document: &Document, jobs: &[Job]) -> Result<Load, String> {
         }
     }
     let (workload, options) = all.ok_or("holds a document without jobs")?;
-    let directions: Vec<&Direction> = jobs.iter().flat_map(Job::directions).collect();
-    let sum = |of: &dyn Fn(&Direction) -> f64| directions.iter().map(|one| of(one)).sum::<f64>();
-    let iops = sum(&|one| one.iops);
+    let iops: f64 = jobs.iter().map(Job::iops).sum();
     if !(iops.is_finite() && iops > 0.0) {
         return Err("completed no operation; leave it out".into());
     }
-    let operations = sum(&|one| one.total_ios);
-    let latency = sum(&|one| one.lat_ns.mean * one.total_ios);
+    let operations: f64 = jobs.iter().map(Job::operations).sum();
+    let directions = jobs.iter().flat_map(Job::directions);
+    let latency: f64 = directions.map(|one| one.lat_ns.mean * one.total_ios).sum();
     Ok(Load {
         workload: Workload {
             // Grouped, a job stands for all of its copies; else each is there.
@@ -229,7 +289,7 @@ fn load(document: &Document, jobs: &[Job]) -> Result<Load, String> {
         options,
         iops,
         operations,
-        runtime_ms: directions.iter().map(|one| one.runtime).max().unwrap_or(0),
+        runtime_ms: jobs.iter().map(Job::runtime_ms).max().unwrap_or(0),
         lat_ns_mean: (latency > 0.0 && operations > 0.0).then(|| latency / operations),
         at_ms: match document.timestamp_ms {
             0 => document.timestamp.saturating_mul(1000),

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::across::{compare, Across, CaseChange, Difference, Machine, Side};
 use crate::case::CaseKey;
 use crate::folder::{Recording, PLAN};
+use crate::statistics::interval::of_mean;
+use crate::statistics::moments::Moments;
 use crate::statistics::verdict::{Better, Verdict};
 use crate::summary::{CaseSummary, Estimate};
 
@@ -33,6 +35,8 @@ pub struct Trend {
 pub struct Run {
     /// Where it was read from.
     pub folder: String,
+    /// Version of `ringfence` that made it; empty if not recorded.
+    pub ringfence: String,
     /// Unix time in milliseconds at the start; 0 if not recorded.
     pub started_ms: u64,
     /// Boots of its plan, for each ring.
@@ -82,8 +86,9 @@ pub struct Row {
     pub compiler: Option<String>,
     /// The two subjects that are compared.
     pub pair: Vec<String>,
-    /// Means of the two, in the metric's unit; `None` without samples.
-    pub means: Vec<Option<f64>>,
+    /// Means of the two over boots with their t intervals, in the metric's
+    /// unit; `None` without samples.
+    pub means: Vec<Option<Estimate>>,
     /// The headline, where it is comparable.
     pub headline: Option<Estimate>,
     /// The verdict of the run.
@@ -218,6 +223,7 @@ fn run(recording: &Recording) -> Run {
     };
     Run {
         folder: recording.path.display().to_string(),
+        ringfence: manifest.ringfence.clone(),
         started_ms: manifest.started_ms,
         boots: recording.plan.boots,
         kernels: recording
@@ -232,7 +238,13 @@ fn run(recording: &Recording) -> Run {
 
 fn row(run: usize, side: &Side, case: &CaseSummary, since: Option<CaseChange>) -> Row {
     let pair: Vec<&str> = side.subjects(case.key.ring).into_iter().take(2).collect();
-    let mean = |subject: &&str| case.subjects.get(*subject).map(|subject| subject.mean);
+    let mean = |subject: &&str| {
+        let moments = Moments::of(side.boots(case, subject)?)?;
+        Some(Estimate {
+            mean: moments.mean,
+            ci95: of_mean(&moments, 0.95),
+        })
+    };
     Row {
         run,
         compiler: pair.first().and_then(|first| side.compiler(case, first)),

@@ -2,11 +2,14 @@
 
 mod synthetic;
 
+use std::fs;
+use std::path::Path;
+
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use ringfence_bench::across::{compare, Across, Change, Machine, Side};
 use ringfence_bench::folder::Recording;
-use ringfence_bench::report::across::table;
+use ringfence_bench::report::across::{table, write};
 use ringfence_bench::statistics::verdict::{Direction, Verdict};
 use ringfence_bench::summary::{IOPS, MODULE_INSTRUCTIONS};
 use synthetic::{grid, mixed, normal, set, Shape};
@@ -287,4 +290,34 @@ fn the_tables_keep_to_eighty_columns() {
     let json = serde_json::to_string(&across).expect("JSON");
     let back: Across = serde_json::from_str(&json).expect("the same data");
     assert_eq!(back.cases[0].metric, IOPS);
+}
+
+#[test]
+fn the_page_has_every_change_and_withholds_what_may_not_be_told() {
+    let before = on("a", shape(1, |_, _| 50_000.0));
+    let mut after = on("b", shape(2, |_, _| 52_000.0));
+    after.manifest.ringfence = "<b>".into();
+    let across = across(&before, &after);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare-page");
+    let _ = fs::remove_dir_all(&folder);
+    let page = write(&across, &folder).unwrap();
+    let html = fs::read_to_string(page).unwrap();
+    assert!(html.contains("&lt;b&gt;") && !html.contains("<b>"));
+    assert!(html.contains("ran on another machine"));
+    for case in &across.cases {
+        let change = case.ratio.change.expect("a change");
+        let shown = format!("{:+.2}", change.mean * 100.0).replace('-', "\u{2212}");
+        let shown = shown.trim_start_matches(['+', '\u{2212}']).to_string();
+        assert!(html.contains(&shown), "{shown}");
+    }
+    // Levels of another machine: no dot, no number.
+    assert!(!html.contains("+4.0"), "a level's change is told");
+    let plot = |name: &str| {
+        let path = folder.join(format!("plots/compare-ring0-nullblk-{name}.svg"));
+        fs::read_to_string(path).unwrap()
+    };
+    assert_eq!(plot("ratio").matches("<circle").count(), 8);
+    let levels = plot("levels");
+    assert_eq!(levels.matches("<circle").count(), 2, "of the legend alone");
+    assert_eq!(levels.matches("\nnot-comparable\n").count(), 16);
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use ringfence_bench::folder::Recording;
-use ringfence_bench::report;
+use ringfence_bench::report::{self, Beside};
 use ringfence_bench::summary::attribution::{join, Attribution, Finding};
 use ringfence_bench::summary::{summarise, Summary};
 use synthetic::{grid, normal, set, Shape};
@@ -387,7 +387,11 @@ fn the_report_tells_it_in_every_form() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("attribution");
     let _ = std::fs::remove_dir_all(&path);
     std::fs::create_dir_all(&path).expect("a folder");
-    report::write_joined(&times, Some(&counts), &path).expect("a report");
+    let beside = Beside {
+        counts: Some(&counts),
+        ..Beside::default()
+    };
+    report::write_beside(&times, beside, &path).expect("a report");
     let read = |name: &str| std::fs::read_to_string(path.join(name)).expect(name);
     let back: Summary = serde_json::from_str(&read("summary.json")).expect("reads back");
     let one = back.cases[0].attribution.as_ref().expect("one");

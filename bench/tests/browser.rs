@@ -1,21 +1,22 @@
-//! The page in a real browser, by keyboard. Without a browser these tests say
+//! The pages in a real browser, by keyboard. Without a browser these tests say
 //! so and check nothing.
 
 mod devtools;
 mod synthetic;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use devtools::Browser;
+use ringfence_bench::across::{self, Side};
 use ringfence_bench::folder::Recording;
-use ringfence_bench::report;
+use ringfence_bench::{report, trend};
 use serde_json::{json, Value};
-use synthetic::{counted, large};
+use synthetic::{controlled, counted, large, later, mixed};
 
-/// A browser, and the address of the page of a recording.
-fn page(name: &str, recording: &Recording) -> Option<(Browser, String)> {
+/// A browser and an empty folder; `None` without a browser.
+fn browser(name: &str) -> Option<(Browser, PathBuf)> {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("browser-{name}"));
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
@@ -23,9 +24,36 @@ fn page(name: &str, recording: &Recording) -> Option<(Browser, String)> {
         println!("skipped: no chromium here; install the package chromium");
         return None;
     };
+    Some((browser, path))
+}
+
+/// A browser, and the address of the page of a recording.
+fn page(name: &str, recording: &Recording) -> Option<(Browser, String)> {
+    let (browser, path) = browser(name)?;
     report::write(recording, &path).unwrap();
-    let url = format!("file://{}", path.join("report.html").display());
-    Some((browser, url))
+    Some((browser, address(&path.join("report.html"))))
+}
+
+/// A browser, and the address of a page of each kind.
+fn pages(name: &str) -> Option<(Browser, Vec<String>)> {
+    let (browser, path) = browser(name)?;
+    let controlled = controlled().recording();
+    for (recording, name) in [(&counted(), "counted"), (&controlled, "controlled")] {
+        report::write(recording, &path.join(name)).unwrap();
+    }
+    let runs = [mixed(), later("7.4.0-rc2", 0.97), later("7.4.1", 0.99)];
+    let across = across::compare(&Side::of(&runs[0]), &Side::of(&runs[1])).unwrap();
+    let files = [
+        path.join("counted/report.html"),
+        path.join("controlled/report.html"),
+        report::across::write(&across, &path.join("compare")).unwrap(),
+        report::trend::write(&trend::of(&runs), &path.join("trend")).unwrap(),
+    ];
+    Some((browser, files.iter().map(|file| address(file)).collect()))
+}
+
+fn address(file: &Path) -> String {
+    format!("file://{}", file.display())
 }
 
 /// Names of the cases in the first table, as far as they are to be seen.
@@ -190,18 +218,38 @@ fn the_tab_key_reaches_everything_and_shows_where_it_is() {
 }
 
 #[test]
-fn names_and_tables_are_there_for_who_does_not_see_the_drawings() {
+fn every_drawing_has_a_name_and_a_table() {
+    let Some((mut browser, urls)) = pages("drawings") else {
+        return;
+    };
+    for url in urls {
+        browser.open(&url, 1280);
+        let drawings = browser.value("document.querySelectorAll('svg').length");
+        assert!(drawings.as_u64().unwrap() >= 4, "{url}: {drawings}");
+        let nameless = "[...document.querySelectorAll('svg')].filter(svg => \
+            !svg.getAttribute('aria-labelledby').split(' ').every(id => \
+            document.getElementById(id)?.textContent.trim())).length";
+        assert_eq!(browser.value(nameless), 0, "{url}");
+        let bare = "[...document.querySelectorAll('svg')]\
+            .filter(svg => !svg.closest('figure')).length";
+        assert_eq!(browser.value(bare), 0, "{url}");
+        let without = "[...document.querySelectorAll('figure')].filter(figure => \
+            !figure.querySelector('details > summary + .scroll tbody tr')).length";
+        assert_eq!(browser.value(without), 0, "{url}");
+        let twice = "(() => { const ids = [...document.querySelectorAll('[id]')]\
+            .map(one => one.id); return ids.length - new Set(ids).size; })()";
+        assert_eq!(browser.value(twice), 0, "{url}: an id twice");
+        quiet(&browser, &url);
+        browser.events.clear();
+    }
+}
+
+#[test]
+fn names_are_there_for_who_does_not_see_the_drawings() {
     let Some((mut browser, url)) = page("names", &counted()) else {
         return;
     };
     browser.open(&url, 1280);
-    let nameless = "[...document.querySelectorAll('svg')].filter(svg => \
-        !svg.getAttribute('aria-labelledby').split(' ').every(id => \
-        document.getElementById(id)?.textContent.trim())).length";
-    assert_eq!(browser.value(nameless), 0);
-    let without = "[...document.querySelectorAll('figure')].filter(figure => \
-        !figure.querySelector('details > summary + .scroll tbody tr')).length";
-    assert_eq!(browser.value(without), 0);
     browser.call("Accessibility.enable", json!({}));
     let tree = browser.call("Accessibility.getFullAXTree", json!({}));
     let named = |role: &str| {
@@ -223,21 +271,32 @@ fn names_and_tables_are_there_for_who_does_not_see_the_drawings() {
 
 #[test]
 fn nothing_is_wider_than_the_window() {
-    let Some((mut browser, url)) = page("width", &counted()) else {
+    let Some((mut browser, urls)) = pages("width") else {
         return;
     };
-    for width in [320, 400, 1280] {
-        browser.open(&url, width);
-        browser.value("document.querySelectorAll('details').forEach(one => { one.open = true; })");
-        let wide = browser.value("[innerWidth, document.documentElement.scrollWidth]");
-        assert_eq!(wide, json!([width, width]));
+    let open = "document.querySelectorAll('details').forEach(one => { one.open = true; })";
+    for url in urls {
+        for width in [320, 400, 1280] {
+            browser.open(&url, width);
+            browser.value(open);
+            let wide = browser.value("[innerWidth, document.documentElement.scrollWidth]");
+            assert_eq!(wide, json!([width, width]), "{url}");
+            // Nor is a text wider than its drawing.
+            let beyond = "[...document.querySelectorAll('svg text')].filter(text => {\
+                const [own, all] = [text, text.ownerSVGElement]\
+                    .map(one => one.getBoundingClientRect());\
+                return all.width > 0 && (own.left < all.left - 1 || own.right > all.right + 1);\
+                }).map(text => text.textContent.trim())";
+            assert_eq!(browser.value(beyond), json!([]), "{url} at {width}");
+        }
+        quiet(&browser, &url);
+        browser.events.clear();
     }
-    quiet(&browser, &url);
 }
 
 #[test]
 fn text_has_contrast_in_the_light_and_in_the_dark() {
-    let Some((mut browser, url)) = page("contrast", &counted()) else {
+    let Some((mut browser, urls)) = pages("contrast") else {
         return;
     };
     // The least ratio of a text's colour to what is behind it (WCAG 2, 1.4.3).
@@ -268,10 +327,12 @@ fn text_has_contrast_in_the_light_and_in_the_dark() {
     for scheme in ["light", "dark"] {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         browser.call("Emulation.setEmulatedMedia", json!({"features": features}));
-        browser.open(&url, 1280);
-        let worst = browser.value(least);
-        println!("{scheme}: {worst}");
-        assert!(worst[0].as_f64().unwrap() >= 4.5, "{scheme}: {worst}");
+        for url in &urls {
+            browser.open(url, 1280);
+            let worst = browser.value(least);
+            println!("{scheme}, {url}: {worst}");
+            assert!(worst[0].as_f64().unwrap() >= 4.5, "{scheme}: {worst}");
+        }
     }
 }
 

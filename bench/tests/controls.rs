@@ -2,22 +2,8 @@
 
 mod synthetic;
 
-use ringfence_bench::control::{Control, Label};
 use ringfence_bench::summary::{summarise, Controls, Summary};
-use synthetic::{grid, set, Shape};
-
-/// A run with controls whose injected delays are what they say.
-fn shape() -> Shape {
-    Shape {
-        cases: grid("nullblk", 0, &[1, 8, 32]),
-        mean: |_, label| match Label::parse(label).and_then(|label| label.control) {
-            Some(Control::Slow(percent)) => 50_000.0 / (1.0 + f64::from(percent) / 100.0),
-            _ => 50_000.0,
-        },
-        controls: true,
-        ..Shape::default()
-    }
-}
+use synthetic::{controlled, set, Shape};
 
 fn controls(summary: &Summary) -> &Controls {
     assert_eq!(summary.run.controls.len(), 1);
@@ -26,7 +12,7 @@ fn controls(summary: &Summary) -> &Controls {
 
 #[test]
 fn sound_controls_raise_few_alarms_and_find_every_delay() {
-    let summary = summarise(&shape().recording());
+    let summary = summarise(&controlled().recording());
     let controls = controls(&summary);
     assert_eq!(controls.comparisons, 24 * 2);
     assert!(controls.sound(), "{} alarms", controls.alarms);
@@ -58,7 +44,7 @@ fn a_subject_that_differs_from_itself_is_an_alarm_and_a_warning() {
             "rust:again" => 51_000.0,
             _ => 50_000.0,
         },
-        ..shape()
+        ..controlled()
     }
     .recording();
     let summary = summarise(&recording);
@@ -73,7 +59,7 @@ fn a_subject_that_differs_from_itself_is_an_alarm_and_a_warning() {
 
 #[test]
 fn controls_are_no_subjects_and_change_no_verdict() {
-    let with = summarise(&shape().recording());
+    let with = summarise(&controlled().recording());
     for case in &with.cases {
         assert_eq!(case.subjects.keys().collect::<Vec<_>>(), ["c", "rust"]);
         assert!(case.against.is_empty());
@@ -85,7 +71,7 @@ fn controls_are_no_subjects_and_change_no_verdict() {
     let without = summarise(
         &Shape {
             controls: false,
-            ..shape()
+            ..controlled()
         }
         .recording(),
     );
@@ -95,7 +81,7 @@ fn controls_are_no_subjects_and_change_no_verdict() {
 
 #[test]
 fn a_control_that_was_not_made_equal_says_nothing() {
-    let mut recording = shape().recording();
+    let mut recording = controlled().recording();
     set(&mut recording, "c:again", "scheduler", "bfq");
     let summary = summarise(&recording);
     assert_eq!(controls(&summary).comparisons, 24);
@@ -109,7 +95,7 @@ fn the_number_of_comparisons_is_counted_in() {
             _ => 50_000.0,
         },
         controls: false,
-        ..shape()
+        ..controlled()
     }
     .recording();
     let summary = summarise(&recording);

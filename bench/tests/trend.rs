@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ringfence_bench::folder::{Recording, RunFolder};
-use ringfence_bench::report::trend::table;
-use ringfence_bench::statistics::verdict::Verdict;
+use ringfence_bench::report::trend::{table, write};
+use ringfence_bench::statistics::verdict::{Direction, Verdict};
 use ringfence_bench::trend::{of, read_below, Trend};
 use synthetic::{grid, Shape};
 
@@ -115,6 +115,54 @@ fn the_tables_keep_to_eighty_columns() {
     let json = serde_json::to_string(&trend).expect("JSON");
     let back: Trend = serde_json::from_str(&json).expect("the same data");
     assert_eq!(back.runs, trend.runs);
+}
+
+#[test]
+fn the_page_rings_every_step_that_shows() {
+    // Eight of its cases are in no other run.
+    let slower = Shape {
+        cases: grid("nullblk", 0, &[1, 8]),
+        mean: |case, subject| match (case, subject) {
+            (0, "rust") => 48_500.0,
+            _ => 50_000.0,
+        },
+        ..shape(5)
+    };
+    let trend = of(&[
+        under("7.1", 1, shape(1)),
+        under("7.2", 1, shape(2)),
+        under("7.3", 1, slower),
+    ]);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("trend-page");
+    let _ = fs::remove_dir_all(&folder);
+    let page = write(&trend, &folder).unwrap();
+    let html = fs::read_to_string(page).unwrap();
+    assert_eq!(html.matches("<figure>").count(), 8);
+    assert_eq!(trend.cases.len(), 16);
+    assert_eq!(fs::read_dir(folder.join("plots")).unwrap().count(), 8);
+    for case in trend.cases.iter().filter(|case| case.rows.len() > 1) {
+        let name = format!("plots/trend-ring0-nullblk-{}.svg", case.key.case);
+        let svg = fs::read_to_string(folder.join(name)).unwrap();
+        let stepped = case.rows.iter().filter_map(|row| row.since.as_ref());
+        let stepped = stepped.filter(|since| since.ratio.direction != Direction::None);
+        assert_eq!(svg.matches("r=\"8\"").count(), stepped.count(), "{svg}");
+        // Three runs of two subjects and their ratio.
+        assert_eq!(
+            svg.matches("<circle").count() - svg.matches("r=\"8\"").count(),
+            9 + 3
+        );
+    }
+    let first =
+        fs::read_to_string(folder.join("plots/trend-ring0-nullblk-randread-4k-qd1-j1-irq0.svg"))
+            .unwrap();
+    assert!(first.contains("1 (to run 3)"), "{first}");
+    for interval in [
+        &trend.cases[0].rows[0].means[0],
+        &trend.cases[0].rows[2].means[1],
+    ] {
+        let mean = interval.unwrap();
+        assert!(mean.ci95.unwrap().contains(mean.mean));
+    }
 }
 
 #[test]

@@ -51,6 +51,9 @@ of `bench --count` must be of the same kernel, builds and settings.")]
         /// A run that counted instructions of the same cases
         #[arg(long, value_name = "RUN")]
         counts: Option<PathBuf>,
+        /// Draw nothing of what others published of the same drivers
+        #[arg(long)]
+        no_published: bool,
     },
     /// Say what changed from one run to another
     #[command(after_help = "\
@@ -66,6 +69,9 @@ change survives another machine, and each subject by itself, whose does not.")]
         /// Print everything as JSON
         #[arg(long)]
         json: bool,
+        /// Draw a page with plots as well, into this folder, new or empty
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Follow cases through many runs, kernel by kernel
     #[command(after_help = "\
@@ -78,6 +84,9 @@ that do not read are named and skipped.")]
         /// Print everything as JSON
         #[arg(long)]
         json: bool,
+        /// Draw a page with plots as well, into this folder, new or empty
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Make a run folder of what fio wrote as JSON
     Import(ImportArguments),

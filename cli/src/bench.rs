@@ -103,7 +103,7 @@ fn run(plan: &Plan, launchers: Vec<(u8, Box<dyn Launcher>)>, folder: &mut RunFol
 
 /// Reports on what was sampled, then says how the run ended.
 fn finish(path: &Path, outcome: Result<()>) -> Result<ExitCode> {
-    let reported = report::report(path, None);
+    let reported = report::report(path, None, true);
     if interrupt::wanted() {
         return Err(Interrupted(match reported {
             Ok(_) => "interrupted; what was sampled is kept and reported",

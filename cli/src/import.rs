@@ -63,7 +63,7 @@ pub fn import(arguments: &ImportArguments) -> Result<ExitCode> {
         output::count(run.plan.cases.len() as u64, "case"),
         path.display()
     ));
-    report::report(&path, None)
+    report::report(&path, None, true)
 }
 
 /// Whose each file is.

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use ringfence_bench::{report, trend};
 
-use crate::output;
+use crate::{folder, output};
 
 /// Prints all runs below a folder in the order of their kernels, as tables or
-/// as JSON. What does not read is named and skipped; nothing is written.
-pub fn trend(folder: &Path, json: bool) -> Result<ExitCode> {
-    let (recordings, skipped) = trend::read_below(folder)?;
+/// as JSON; into the folder `out`, if one is named, goes a page with plots. What
+/// does not read is named and skipped; the runs stay as they are.
+pub fn trend(dir: &Path, json: bool, out: Option<&Path>) -> Result<ExitCode> {
+    let (recordings, skipped) = trend::read_below(dir)?;
     for line in skipped {
         output::complain(&line);
     }
@@ -26,10 +27,20 @@ pub fn trend(folder: &Path, json: bool) -> Result<ExitCode> {
         }
     }
     let trend = trend::of(&recordings);
-    let text = match json {
+    let page = match out {
+        Some(out) => {
+            folder::check(out)?;
+            Some(report::trend::write(&trend, out)?)
+        }
+        None => None,
+    };
+    let mut text = match json {
         true => serde_json::to_string_pretty(&trend)? + "\n",
         false => report::trend::table(&trend, output::width(), output::color()),
     };
+    if let (Some(page), false) = (page, json) {
+        text.push_str(&format!("page: {}\n", page.display()));
+    }
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,14 +1,19 @@
-//! The tables that `compare` prints.
+//! What `compare` says: tables to print, and a page with plots.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
 
 use crate::across::{Across, CaseChange, Difference, Judged, Machine};
 use crate::case::CaseKey;
 use crate::statistics::verdict::{Direction, Verdict};
 use crate::summary::Estimate;
 
+use super::plot::{change, Layout};
 use super::terminal::{shortened, wrapped, Paint};
-use super::words;
+use super::{html, words, write_plots};
+use crate::folder::write_whole;
 
 /// Columns besides the case's name, with the spaces before them: before, after,
 /// change, interval, verdict.
@@ -80,8 +85,22 @@ pub fn table(across: &Across, width: usize, color: bool) -> String {
     text
 }
 
-/// The cases of one ring, driver and metric.
-fn families(across: &Across) -> Vec<Vec<&CaseChange>> {
+/// Writes a page and its plots into a folder, which is made if need be; the
+/// page's path.
+pub fn write(across: &Across, folder: &Path) -> Result<PathBuf> {
+    let mut plots = Vec::new();
+    for family in families(across) {
+        plots.push(change::ratios(&family, across.margin, Layout::Wide)?);
+        plots.extend(change::levels(&family, across.margin, Layout::Wide)?);
+    }
+    write_plots(&plots, folder)?;
+    let path = folder.join("compare.html");
+    write_whole(&path, html::across::page(across)?.as_bytes())?;
+    Ok(path)
+}
+
+/// The cases of one ring, driver and metric; never empty.
+pub(super) fn families(across: &Across) -> Vec<Vec<&CaseChange>> {
     let mut families: Vec<Vec<&CaseChange>> = Vec::new();
     let kind = |case: &CaseChange| (case.key.ring, case.key.driver.clone(), case.metric.clone());
     for case in &across.cases {
@@ -109,20 +128,25 @@ fn environment(text: &mut String, across: &Across, width: usize, paint: &Paint) 
     {
         wrapped(text, &format!("- {name}: {before} -> {after}"), width);
     }
-    for (ring, machine) in &across.machines {
-        let sentence = match machine {
-            Machine::Same => continue,
-            Machine::Other => format!(
-                "Ring {ring} ran on another machine: ratios of subjects may be compared, since \
-                 what a machine does to both cancels out; levels may not."
-            ),
-            Machine::Unknown => format!(
-                "Which machine ring {ring} ran on is not recorded: ratios of subjects may be \
-                 compared, levels may not."
-            ),
-        };
+    for sentence in machines(across) {
         text.push_str(&paint.yellow(&lines(&sentence, width)));
     }
+}
+
+/// What follows where the machines are not known to be the same.
+pub(super) fn machines(across: &Across) -> Vec<String> {
+    let sentence = |(ring, machine): (&u8, &Machine)| match machine {
+        Machine::Same => None,
+        Machine::Other => Some(format!(
+            "Ring {ring} ran on another machine: ratios of subjects may be compared, since what \
+             a machine does to both cancels out; levels may not."
+        )),
+        Machine::Unknown => Some(format!(
+            "Which machine ring {ring} ran on is not recorded: ratios of subjects may be \
+             compared, levels may not."
+        )),
+    };
+    across.machines.iter().filter_map(sentence).collect()
 }
 
 fn lines(line: &str, width: usize) -> String {
@@ -147,23 +171,53 @@ fn ratios(text: &mut String, family: &[&CaseChange], width: usize, paint: &Paint
     rows_table(text, &title, rows.collect(), width, paint)
 }
 
-/// Each subject by itself.
-fn levels(text: &mut String, family: &[&CaseChange], width: usize, paint: &Paint) -> bool {
-    let mut starred = false;
-    let mut subjects: Vec<&String> = Vec::new();
+/// The subjects of a family that are in both runs, those of the pair first.
+pub(super) fn subjects<'a>(family: &[&'a CaseChange]) -> Vec<&'a str> {
+    let mut subjects: Vec<&str> = Vec::new();
     for subject in family.iter().flat_map(|case| case.levels.keys()) {
-        if !subjects.contains(&subject) {
+        if !subjects.contains(&subject.as_str()) {
             subjects.push(subject);
         }
     }
     subjects.sort_by_key(|subject| {
-        family[0]
-            .pair
-            .iter()
-            .position(|one| one == *subject)
-            .unwrap_or(9)
+        let mut pair = family[0].pair.iter();
+        pair.position(|one| one == subject).unwrap_or(9)
     });
-    for subject in subjects {
+    subjects
+}
+
+/// A change that may be told.
+pub(super) fn shown(judged: &Judged) -> Option<Estimate> {
+    judged.shown().map(|change| Estimate {
+        mean: change.mean,
+        ci95: change.ci95,
+    })
+}
+
+/// The verdicts on some changes in a sentence.
+pub(super) fn sentence<'a>(judged: impl Iterator<Item = &'a Judged>) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    let mut all = 0;
+    for one in judged {
+        let word = words::verdict(one.verdict);
+        all += 1;
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(word, count)| format!("{count} {}", word.replace('-', " ")))
+        .collect();
+    let plural = if all == 1 { "" } else { "s" };
+    format!("Of {all} change{plural}: {}.", counts.join(", "))
+}
+
+/// Each subject by itself.
+fn levels(text: &mut String, family: &[&CaseChange], width: usize, paint: &Paint) -> bool {
+    let mut starred = false;
+    for subject in subjects(family) {
         let rows = family.iter().filter_map(|case| {
             let level = case.levels.get(subject)?;
             let value = |mean: Option<f64>| mean.map_or("-".into(), words::si);
@@ -216,7 +270,7 @@ fn rows_table(
 }
 
 /// What is left of the changes of ratios among so many.
-fn many(family: &[&CaseChange]) -> Option<String> {
+pub(super) fn many(family: &[&CaseChange]) -> Option<String> {
     let among: Vec<_> = family.iter().filter_map(|case| case.among_many).collect();
     let comparisons = among.first()?.comparisons;
     let count = |below: &dyn Fn(&crate::summary::AmongMany) -> f64| {
@@ -247,6 +301,6 @@ pub(super) fn place_of(key: &CaseKey, metric: &str, unit: &str) -> String {
     )
 }
 
-fn place(case: &CaseChange) -> String {
+pub(super) fn place(case: &CaseChange) -> String {
     place_of(&case.key, &case.metric, &case.unit)
 }

@@ -2,6 +2,8 @@
 
 use std::f64::consts::TAU;
 
+use crate::statistics::median::median;
+
 /// The density of `values` at `x`: a normal curve of deviation `bandwidth`
 /// over each value, their mean.
 pub fn density(values: &[f64], bandwidth: f64, x: f64) -> f64 {
@@ -17,8 +19,10 @@ pub fn density(values: &[f64], bandwidth: f64, x: f64) -> f64 {
 pub fn bandwidth(groups: &[Vec<f64>]) -> f64 {
     let mut distances = Vec::new();
     let mut some = 0;
-    for values in groups.iter().filter(|values| !values.is_empty()) {
-        let middle = median(values);
+    for values in groups {
+        let Some(middle) = median(values) else {
+            continue;
+        };
         distances.extend(values.iter().map(|value| value - middle));
         some += 1;
     }
@@ -32,14 +36,6 @@ pub fn bandwidth(groups: &[Vec<f64>]) -> f64 {
     let quartiles = distances[(n - 1) * 3 / 4] - distances[(n - 1) / 4];
     let size = n as f64 / some as f64;
     0.9 * deviation.min(quartiles / 1.349) * size.powf(-0.2)
-}
-
-/// The middle of some values, of two middle ones their mean.
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (a, b) = ((sorted.len() - 1) / 2, sorted.len() / 2);
-    (sorted[a] + sorted[b]) / 2.0
 }
 
 #[cfg(test)]

@@ -1,32 +1,34 @@
 //! `report.html`: one file that needs nothing else and asks for nothing. Its
 //! script filters and sorts; all that it says is there without.
 
+pub mod across;
 mod attribution;
+mod controls;
 mod counts;
 mod environment;
 mod figure;
+mod frame;
 mod parity;
+mod published;
 mod samples;
 mod tables;
+pub mod trend;
 
 use std::fmt::Write;
 
 use anyhow::Result;
 
+use crate::case::CaseKey;
 use crate::folder::Recording;
-use crate::statistics::verdict::Verdict;
-use crate::summary::{CaseSummary, Comparison, Summary};
+use crate::summary::{CaseSummary, Comparison, Estimate, Summary};
 
-use super::plot::{self, escape, palette, Layout};
+use super::plot::{self, escape, Layout};
+use super::published::Published;
 use super::taken::Taken;
 use super::{notes, sections, words, Section};
-use figure::Table;
 
-const CSS: &str = include_str!("report.css");
-const SCRIPT: &str = include_str!("report.js");
-
-/// The page.
-pub fn page(summary: &Summary, recording: &Recording) -> Result<String> {
+/// The page; `others` is what was published elsewhere, to stand beside it.
+pub fn page(summary: &Summary, recording: &Recording, others: &[Published]) -> Result<String> {
     let sections = sections(summary);
     let taken = Taken::of(recording);
     let mut html = String::new();
@@ -34,11 +36,17 @@ pub fn page(summary: &Summary, recording: &Recording) -> Result<String> {
     for section in &sections {
         verdict(&mut html, summary, section);
     }
-    html.push_str("</header>\n");
-    let counts = counts::titles(summary, recording, &taken);
-    contents(&mut html, &sections, &counts);
-    html.push_str(FILTER);
-    html.push_str("<main id=\"results\" tabindex=\"-1\">\n");
+    let mut titles: Vec<(String, String)> = sections
+        .iter()
+        .enumerate()
+        .map(|(at, section)| (format!("s{at}"), words::section_title(section)))
+        .collect();
+    titles.extend(controls::title(summary));
+    titles.extend(published::title(summary, others));
+    titles.extend(counts::titles(summary, recording, &taken));
+    let last = [("environment", "Environment"), ("method", "Method")];
+    titles.extend(last.map(|(id, title)| (id.to_string(), title.to_string())));
+    frame::contents(&mut html, &titles);
     for (number, section) in sections.iter().enumerate() {
         let _ = writeln!(
             html,
@@ -46,7 +54,7 @@ pub fn page(summary: &Summary, recording: &Recording) -> Result<String> {
             escape(&words::section_title(section))
         );
         tables::cases(&mut html, section, number);
-        plots(&mut html, summary, section)?;
+        plots(&mut html, summary, section, others)?;
         attribution::write(&mut html, section, number);
         samples::write(&mut html, section, &taken, number);
         // What was read back belongs to cases, not to metrics.
@@ -58,53 +66,39 @@ pub fn page(summary: &Summary, recording: &Recording) -> Result<String> {
         }
         html.push_str("</section>\n");
     }
+    controls::write(&mut html, summary, &sections)?;
+    published::write(&mut html, summary, others);
     counts::write(&mut html, summary, recording, &taken);
     environment::write(&mut html, summary);
-    method(&mut html, summary);
-    let _ = write!(
-        html,
-        "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
-    );
+    frame::method(&mut html, &words::method(&summary.run));
+    frame::close(&mut html);
     Ok(html)
 }
-
-/// The bar that the script fills with life, and shows.
-const FILTER: &str = "<div id=\"filter\" role=\"search\" hidden>\n\
-    <label for=\"words\">Filter cases</label>\n\
-    <input id=\"words\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" \
-    placeholder=\"ring 0 randread slower\" aria-describedby=\"how\">\n\
-    <button type=\"button\">Open all</button>\n<button type=\"button\">Close all</button>\n\
-    <output role=\"status\"></output>\n<p id=\"how\" class=\"note\">Words of a case, driver, ring \
-    or verdict; all must match.</p>\n</div>\n";
 
 /// Where a case's samples are: the case at `index` of a section.
 fn anchor(section: usize, index: usize) -> String {
     format!("s{section}c{index}")
 }
 
-/// What the filter looks for, as an attribute's value.
-fn find(section: &Section<'_>, case: &CaseSummary, verdict: Verdict) -> String {
-    let text = format!(
-        "ring{} {} {} {}",
-        section.ring,
-        section.driver,
-        case.key.case,
-        words::verdict(verdict)
-    );
+/// What the filter looks for, as an attribute's value: a case and `more`.
+fn find(key: &CaseKey, more: &str) -> String {
+    let text = format!("ring{} {} {} {more}", key.ring, key.driver, key.case);
     escape(&text.to_lowercase())
 }
 
-/// Links to the parts of the page.
-fn contents(html: &mut String, sections: &[Section<'_>], counts: &[(String, String)]) {
-    html.push_str("<nav aria-label=\"Contents\">\n<ul>\n");
-    let titles = sections.iter().enumerate();
-    let titles = titles.map(|(at, section)| (format!("s{at}"), words::section_title(section)));
-    let last = [("environment", "Environment"), ("method", "Method")];
-    let last = last.map(|(id, title)| (id.to_string(), title.to_string()));
-    for (id, title) in titles.chain(counts.iter().cloned()).chain(last) {
-        let _ = writeln!(html, "<li><a href=\"#{id}\">{}</a></li>", escape(&title));
-    }
-    html.push_str("</ul>\n</nav>\n");
+/// A cell with a change and its interval below it.
+fn change_cell(html: &mut String, change: Option<Estimate>) {
+    let Some(Estimate { mean, ci95 }) = change else {
+        html.push_str("<td class=\"num\">-</td>");
+        return;
+    };
+    let ci95 = ci95.as_ref();
+    let _ = write!(
+        html,
+        "<td class=\"num\" data-v=\"{mean}\">{}<span class=\"small\">{}</span></td>",
+        minus(&words::percent(mean)),
+        minus(&ci95.map_or("no interval".into(), words::percent_interval))
+    );
 }
 
 /// Hyphens before numbers as minus signs.
@@ -138,39 +132,17 @@ fn head(html: &mut String, summary: &Summary) {
         [] => "Ringfence: a run without cases".into(),
         places => format!("Ringfence: {}", places.join("; ")),
     };
-    let _ = write!(
-        html,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; \
-         form-action 'none'\">\n\
-         <title>{title}</title>\n<style>\n{CSS}{subjects}{dark}\n</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#results\">Skip to the results</a>\n<header>\n\
-         <h1>{title}</h1>\n<p class=\"sub\">{state}: {completeness}. {seed}.</p>\n",
-        title = escape(&title),
-        subjects = palette::subject_variables(),
-        dark = palette::dark_rules(),
-        state = if run.complete {
-            "Complete"
-        } else {
-            "Incomplete"
-        },
-        completeness = escape(&words::completeness(run)),
-        seed = match run.imported {
-            true => "Imported".into(),
-            false => format!("Seed {}", run.seed),
-        }
-    );
-    if !run.warnings.is_empty() {
-        html.push_str("<aside class=\"warnings\" aria-label=\"Warnings\">\n");
-        html.push_str("<strong>Read this first</strong>\n<ul>\n");
-        for warning in &run.warnings {
-            let _ = writeln!(html, "<li>{}</li>", escape(warning));
-        }
-        html.push_str("</ul>\n</aside>\n");
-    }
+    let state = match run.complete {
+        true => "Complete",
+        false => "Incomplete",
+    };
+    let seed = match run.imported {
+        true => "Imported".into(),
+        false => format!("Seed {}", run.seed),
+    };
+    let about = format!("{state}: {}. {seed}.", words::completeness(run));
+    frame::open(html, &title, &about);
+    frame::warnings(html, &run.warnings);
 }
 
 fn verdict(html: &mut String, summary: &Summary, section: &Section<'_>) {
@@ -199,9 +171,14 @@ fn verdict(html: &mut String, summary: &Summary, section: &Section<'_>) {
 }
 
 /// Each plot twice, for wide and for narrow pages; the style sheet shows one.
-fn plots(html: &mut String, summary: &Summary, section: &Section<'_>) -> Result<()> {
-    let wide = plot::relatives(section, &summary.run, Layout::Wide)?;
-    let narrow = plot::relatives(section, &summary.run, Layout::Narrow)?;
+fn plots(
+    html: &mut String,
+    summary: &Summary,
+    section: &Section<'_>,
+    others: &[Published],
+) -> Result<()> {
+    let wide = plot::relatives(section, summary, others, Layout::Wide)?;
+    let narrow = plot::relatives(section, summary, others, Layout::Narrow)?;
     let (_, second) = section.pair();
     let others = std::iter::once(second).chain(section.others());
     for ((wide, narrow), other) in wide.iter().zip(&narrow).zip(others) {
@@ -217,13 +194,7 @@ fn plots(html: &mut String, summary: &Summary, section: &Section<'_>) -> Result<
             })
             .collect();
         let head = ["case", "change", "95% interval", "verdict", "single boots"];
-        let drawings = wide.inline("wide") + &narrow.inline("narrow");
-        let table = Table {
-            caption: &wide.title,
-            head: &head.map(String::from),
-            rows: &rows,
-        };
-        figure::write(html, &drawings, "", &table);
+        figure::twice(html, wide, narrow, &head.map(String::from), &rows);
     }
     let wide = plot::absolute(section, Layout::Wide)?;
     let narrow = plot::absolute(section, Layout::Narrow)?;
@@ -237,13 +208,7 @@ fn plots(html: &mut String, summary: &Summary, section: &Section<'_>) -> Result<
         .iter()
         .map(|case| mean_row(case, &section.subjects))
         .collect();
-    let drawings = wide.inline("wide") + &narrow.inline("narrow");
-    let table = Table {
-        caption: &wide.title,
-        head: &head,
-        rows: &rows,
-    };
-    figure::write(html, &drawings, "", &table);
+    figure::twice(html, &wide, &narrow, &head, &rows);
     Ok(())
 }
 
@@ -283,12 +248,4 @@ fn mean_row(case: &CaseSummary, subjects: &[&str]) -> Vec<String> {
         }));
     }
     row
-}
-
-fn method(html: &mut String, summary: &Summary) {
-    html.push_str("<section id=\"method\">\n<h2>Method</h2>\n<ul>\n");
-    for sentence in words::method(&summary.run) {
-        let _ = writeln!(html, "<li>{}</li>", escape(&sentence));
-    }
-    html.push_str("</ul>\n</section>\n");
 }

@@ -9,6 +9,7 @@ pub mod html;
 pub mod markdown;
 mod notes;
 pub mod plot;
+pub mod published;
 mod taken;
 pub mod terminal;
 pub mod trend;
@@ -21,38 +22,49 @@ use anyhow::{Context, Result};
 
 use crate::folder::{write_whole, Recording};
 use crate::summary::attribution::join;
-use crate::summary::{summarise, CaseSummary, Summary};
+use crate::summary::{summarise, CaseSummary, Controls, Summary};
 
-/// Summarises `recording` and writes everything that is derived from it into
-/// `folder`, over what an earlier call wrote there.
-pub fn write(recording: &Recording, folder: &Path) -> Result<Summary> {
-    write_joined(recording, None, folder)
+use plot::Plot;
+use published::Published;
+
+/// What stands beside a run in its report.
+#[derive(Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// A run that counted instructions of the same cases: they are joined to
+    /// this one's times.
+    pub counts: Option<&'a Recording>,
+    /// What others published of the same drivers.
+    pub published: &'a [Published],
 }
 
-/// The same with the instructions that another run counted, joined to this
-/// one's times.
+/// Summarises `recording` and writes everything that is derived from it into
+/// `folder`, over what an earlier call wrote there; beside it what others
+/// published.
+pub fn write(recording: &Recording, folder: &Path) -> Result<Summary> {
+    let beside = Beside {
+        counts: None,
+        published: &published::all(),
+    };
+    write_beside(recording, beside, folder)
+}
+
+/// The same with something else beside it.
 ///
 /// # Errors
-/// As [`join`] says, before anything is written.
-pub fn write_joined(
-    recording: &Recording,
-    counts: Option<&Recording>,
-    folder: &Path,
-) -> Result<Summary> {
+/// Also as [`join`] says, before anything is written.
+pub fn write_beside(recording: &Recording, beside: Beside<'_>, folder: &Path) -> Result<Summary> {
     let mut summary = summarise(recording);
-    if let Some(counts) = counts {
+    if let Some(counts) = beside.counts {
         join(&mut summary, recording, counts)?;
     }
+    let published = beside.published;
     let mut json = serde_json::to_vec_pretty(&summary)?;
     json.push(b'\n');
-    let plots = folder.join("plots");
-    fs::create_dir_all(&plots).with_context(|| format!("{}: cannot be made", plots.display()))?;
+    let mut plots = Vec::new();
     for section in sections(&summary) {
-        for plot in plot::all(&section, &summary.run)? {
-            let path = plots.join(format!("{}.svg", plot.name));
-            write_whole(&path, plot.standalone().as_bytes())?;
-        }
+        plots.extend(plot::all(&section, &summary, published)?);
     }
+    write_plots(&plots, folder)?;
     write_whole(&folder.join("summary.json"), &json)?;
     let name = folder.file_name().map(|name| name.to_string_lossy());
     write_whole(
@@ -61,9 +73,20 @@ pub fn write_joined(
     )?;
     write_whole(
         &folder.join("report.html"),
-        html::page(&summary, recording)?.as_bytes(),
+        html::page(&summary, recording, published)?.as_bytes(),
     )?;
     Ok(summary)
+}
+
+/// Writes plots as files of their own into the folder `plots` below `folder`.
+fn write_plots(plots: &[Plot], folder: &Path) -> Result<()> {
+    let below = folder.join("plots");
+    fs::create_dir_all(&below).with_context(|| format!("{}: cannot be made", below.display()))?;
+    for plot in plots {
+        let path = below.join(format!("{}.svg", plot.name));
+        write_whole(&path, plot.standalone().as_bytes())?;
+    }
+    Ok(())
 }
 
 /// What is told, tabled and plotted together: the cases of one ring, driver
@@ -88,6 +111,14 @@ impl Section<'_> {
     pub fn pair(&self) -> (&str, &str) {
         let at = |index: usize| self.subjects.get(index).copied().unwrap_or("?");
         (at(0), at(1))
+    }
+
+    /// What its controls say, if it has some.
+    pub fn controls<'a>(&self, summary: &'a Summary) -> Option<&'a Controls> {
+        summary.run.controls.iter().find(|controls| {
+            (controls.ring, &controls.driver[..], &controls.metric[..])
+                == (self.ring, self.driver, self.metric)
+        })
     }
 
     /// Further subjects that the first is compared with in some case.

@@ -2,6 +2,7 @@
 //! there were, where other intervals disagree, what the controls say.
 
 use crate::statistics::binomial::allowed;
+use crate::summary::controls::Injected;
 use crate::summary::{CaseSummary, Comparison, Controls, Run, Summary};
 
 use super::{words, Section};
@@ -22,10 +23,7 @@ pub fn of(section: &Section<'_>, summary: &Summary) -> Vec<String> {
     notes.extend(warm_up(section, &summary.run));
     notes.extend(first_block(section));
     notes.extend(halving(section));
-    let controls = summary.run.controls.iter().find(|controls| {
-        (controls.ring, &controls.driver[..], &controls.metric[..])
-            == (section.ring, section.driver, section.metric)
-    });
+    let controls = section.controls(summary);
     notes.extend(controls.map(again));
     notes.extend(controls.and_then(injected));
     notes
@@ -175,18 +173,22 @@ fn halving(section: &Section<'_>) -> Option<String> {
     variations.sort_by(|a, b| a.by_boot.total_cmp(&b.by_boot));
     let middle = variations.get(variations.len() / 2)?;
     let halve = middle.boots_to_halve.map_or(String::new(), |boots| {
-        format!("; {boots} boots would halve its interval")
+        format!("; {boots} boots would halve the interval")
     });
+    let deviation = |deviation: f64| match size(deviation).as_str() {
+        "0.00%" => "below 0.01%".into(),
+        size => size.to_string(),
+    };
     Some(format!(
-        "Log ratios vary by {} from boot to boot and by {} from block to block within one, in \
-         the case in the middle{halve}.",
-        size(middle.by_boot),
-        size(middle.by_block)
+        "Deviation of log ratios in the case in the middle: {} from boot to boot, {} from block \
+         to block within one{halve}.",
+        deviation(middle.by_boot),
+        deviation(middle.by_block)
     ))
 }
 
 /// Subjects against themselves.
-fn again(controls: &Controls) -> String {
+pub fn again(controls: &Controls) -> String {
     let visible = controls.visible.map_or(String::new(), |visible| {
         format!(
             " A difference of {} or more would be found in nine of ten such runs.",
@@ -210,7 +212,7 @@ fn again(controls: &Controls) -> String {
 }
 
 /// Delays that were injected.
-fn injected(controls: &Controls) -> Option<String> {
+pub fn injected(controls: &Controls) -> Option<String> {
     let each: Vec<String> = controls
         .injected
         .iter()
@@ -219,7 +221,7 @@ fn injected(controls: &Controls) -> Option<String> {
                 "{} seen as {} ({})",
                 words::percent(one.change),
                 words::percent(one.seen),
-                if one.found { "found" } else { "not found" }
+                found(one)
             )
         })
         .collect();
@@ -231,8 +233,23 @@ fn injected(controls: &Controls) -> Option<String> {
     ))
 }
 
+/// An injected delay as a share of an operation's time: `5% delay`.
+pub fn delay(injected: &Injected) -> String {
+    // The change is that of a rate.
+    let added = 1.0 / (1.0 + injected.change) - 1.0;
+    format!("{} delay", words::margin(added))
+}
+
+/// Whether a delay was found, in a word or two.
+pub fn found(injected: &Injected) -> &'static str {
+    match injected.found {
+        true => "found",
+        false => "not found",
+    }
+}
+
 /// A size without a sign.
-fn size(fraction: f64) -> String {
+pub fn size(fraction: f64) -> String {
     words::percent(fraction.abs())
         .trim_start_matches('+')
         .to_string()

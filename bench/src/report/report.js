@@ -15,6 +15,7 @@
 
   // Open and close all cases.
   const [open, close] = bar.querySelectorAll('button');
+  open.hidden = close.hidden = !document.querySelector('details.case');
   const all = (state) => document.querySelectorAll('details.case:not([hidden])')
     .forEach(part => { part.open = state; });
   open.addEventListener('click', () => all(true));

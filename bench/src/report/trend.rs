@@ -1,14 +1,20 @@
-//! The tables that `trend` prints.
+//! What `trend` says: tables to print, and a page with plots.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
 
 use crate::across::Machine;
 use crate::statistics::interval::Interval;
-use crate::trend::{CaseTrend, Row, Run, Trend};
+use crate::statistics::verdict::Direction;
+use crate::trend::{CaseTrend, Row, Run, Step, Trend};
 
 use super::across::place_of;
+use super::plot::{steps, Layout};
 use super::terminal::{shortened, wrapped, Paint};
-use super::words;
+use super::{html, words, write_plots};
+use crate::folder::write_whole;
 
 /// Columns of kernel and compiler.
 const KERNEL: usize = 9;
@@ -26,14 +32,7 @@ pub fn table(trend: &Trend, width: usize, color: bool) -> String {
         wrapped(&mut text, &format!("- {}: {}", at + 1, named(run)), width);
     }
     for step in &trend.steps {
-        let (before, after) = (step.runs.0 + 1, step.runs.1 + 1);
-        let names: Vec<&str> = step.environment.iter().map(|one| &one.name[..]).collect();
-        let line = match &step.reason {
-            Some(why) => format!("- {before} and {after} {why}."),
-            None if names.is_empty() => format!("- {before} to {after}: nothing recorded differs."),
-            None => format!("- {before} to {after} differ in: {}.", names.join(", ")),
-        };
-        wrapped(&mut text, &line, width);
+        wrapped(&mut text, &format!("- {}", differs(step)), width);
     }
     for (place, cases) in families(trend) {
         text.push('\n');
@@ -52,19 +51,104 @@ pub fn table(trend: &Trend, width: usize, color: bool) -> String {
          with its own verdict; `ringfence compare` tells more of two runs",
         width,
     );
-    let machines = trend.steps.iter().flat_map(|step| step.machines.values());
-    if machines.into_iter().any(|one| *one != Machine::Same) {
+    if let Some(warning) = machines(trend) {
         let mut lines = String::new();
-        let warning = "warning: not all runs are known to be of one machine: means of different \
-                       machines say nothing of each other, changes of the ratio do.";
-        wrapped(&mut lines, warning, width);
+        wrapped(&mut lines, &format!("warning: {warning}"), width);
         text.push_str(&paint.yellow(&lines));
     }
     text
 }
 
+/// Writes a page and its plots into a folder, which is made if need be; the
+/// page's path.
+pub fn write(trend: &Trend, folder: &Path) -> Result<PathBuf> {
+    let plots = trend.cases.iter().filter(|case| followed(case));
+    let plots: Result<Vec<_>> = plots
+        .map(|case| steps::plot(trend, case, Layout::Wide))
+        .collect();
+    write_plots(&plots?, folder)?;
+    let path = folder.join("trend.html");
+    write_whole(&path, html::trend::page(trend)?.as_bytes())?;
+    Ok(path)
+}
+
+/// Whether there is more than one run of a case, and so something to draw.
+pub(super) fn followed(case: &CaseTrend) -> bool {
+    case.rows.len() > 1
+}
+
+/// What differs from one run to another, in a line.
+pub(super) fn differs(step: &Step) -> String {
+    let (before, after) = (step.runs.0 + 1, step.runs.1 + 1);
+    let names: Vec<&str> = step.environment.iter().map(|one| &one.name[..]).collect();
+    match &step.reason {
+        Some(why) => format!("{before} and {after} {why}."),
+        None if names.is_empty() => format!("{before} to {after}: nothing recorded differs."),
+        None => format!("{before} to {after} differ in: {}.", names.join(", ")),
+    }
+}
+
+/// What follows where the machines are not known to be the same.
+pub(super) fn machines(trend: &Trend) -> Option<&'static str> {
+    let mut machines = trend.steps.iter().flat_map(|step| step.machines.values());
+    machines.any(|one| *one != Machine::Same).then_some(
+        "not all runs are known to be of one machine: means of different machines say nothing of \
+         each other, changes of the ratio do.",
+    )
+}
+
+/// A case through its runs in a sentence or two.
+pub(super) fn summary(case: &CaseTrend) -> String {
+    let mut told = case.rows.iter().filter(|row| row.headline.is_some());
+    let said = |row: &Row| {
+        let headline = row.headline.as_ref().map(words::estimate);
+        format!("{} in run {}", headline.unwrap_or_default(), row.run + 1)
+    };
+    let change = match (told.next(), told.next_back()) {
+        (None, _) => "no run has a change that may be told".into(),
+        (Some(first), None) => format!("{}: {}", pair(first), said(first)),
+        (Some(first), Some(last)) => format!("{}: {}, {}", pair(first), said(first), said(last)),
+    };
+    let steps = case.rows.iter().filter(|row| row.since.is_some()).count();
+    let shown: Vec<String> = case
+        .rows
+        .iter()
+        .filter(|row| stepped(row))
+        .map(|row| (row.run + 1).to_string())
+        .collect();
+    let shown = match shown.is_empty() {
+        true => "none".into(),
+        false => format!("{} (to run {})", shown.len(), shown.join(", ")),
+    };
+    format!("{change}. Of {steps} steps from run to run, those that show: {shown}.")
+}
+
+/// `Rust against C`.
+pub(super) fn pair(row: &Row) -> String {
+    let pair: Vec<&str> = row.pair.iter().map(|name| words::subject(name)).collect();
+    pair.join(" against ")
+}
+
+/// Whether the ratio is another one than in the row before, by its 95%
+/// interval.
+pub(super) fn stepped(row: &Row) -> bool {
+    let since = row.since.as_ref();
+    since.is_some_and(|since| since.ratio.direction != Direction::None)
+}
+
+/// The kernel of a case's run.
+pub(super) fn kernel<'a>(trend: &'a Trend, case: &CaseTrend, row: &Row) -> Option<&'a str> {
+    let kernel = trend.runs[row.run].kernels.get(&case.key.ring)?;
+    Some(kernel)
+}
+
+/// A compiler without its details.
+pub(super) fn first_word(compiler: &str) -> &str {
+    compiler.split([',', '(']).next().unwrap_or("").trim()
+}
+
 /// The cases of one ring, driver and metric, under that as a title.
-fn families(trend: &Trend) -> Vec<(String, Vec<&CaseTrend>)> {
+pub(super) fn families(trend: &Trend) -> Vec<(String, Vec<&CaseTrend>)> {
     let mut families: Vec<(String, Vec<&CaseTrend>)> = Vec::new();
     for case in &trend.cases {
         let place = place_of(&case.key, &case.metric, &case.unit);
@@ -77,7 +161,7 @@ fn families(trend: &Trend) -> Vec<(String, Vec<&CaseTrend>)> {
 }
 
 /// A release without what its distribution added, where that leaves no room.
-fn short(kernel: &str) -> String {
+pub(super) fn short(kernel: &str) -> String {
     let release = kernel.split('+').next().unwrap_or(kernel);
     let parts: Vec<&str> = release.split('-').collect();
     match parts[..] {
@@ -91,7 +175,7 @@ fn short(kernel: &str) -> String {
 }
 
 /// `7.3.4+deb13-amd64, runs/a (10 boots)`.
-fn named(run: &Run) -> String {
+pub(super) fn named(run: &Run) -> String {
     let kernels: Vec<&str> = run.kernels.values().map(String::as_str).collect();
     let kernel = match kernels.is_empty() {
         true => "kernel not recorded".into(),
@@ -127,10 +211,9 @@ fn case_table(text: &mut String, trend: &Trend, case: &CaseTrend, width: usize, 
             text.push('\n');
             shown = Some(&row.pair);
         }
-        let kernel = trend.runs[row.run].kernels.get(&case.key.ring);
         let mean = |at: usize| {
             let mean = row.means.get(at).copied().flatten();
-            mean.map_or("-".into(), words::si)
+            mean.map_or("-".into(), |mean| words::si(mean.mean))
         };
         let change = row.headline.as_ref().map(|headline| headline.mean);
         let interval = row.headline.as_ref().and_then(|one| one.ci95);
@@ -138,12 +221,9 @@ fn case_table(text: &mut String, trend: &Trend, case: &CaseTrend, width: usize, 
             text,
             "{:>2} {:KERNEL$} {:COMPILER$} {:>6} {:>6} {} {}",
             row.run + 1,
-            kernel.map_or("-".into(), |kernel| short(kernel)),
+            kernel(trend, case, row).map_or("-".into(), short),
             row.compiler.as_ref().map_or("-".into(), |compiler| {
-                shortened(
-                    compiler.split([',', '(']).next().unwrap_or("").trim(),
-                    COMPILER,
-                )
+                shortened(first_word(compiler), COMPILER)
             }),
             mean(1),
             mean(0),

@@ -2,9 +2,10 @@
 
 use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
-use crate::statistics::verdict::{Direction, Verdict};
+use crate::statistics::median::median;
+use crate::statistics::verdict::{Better, Direction, Verdict};
 use crate::summary::{
-    Comparison, Run, Summary, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+    Comparison, Estimate, Run, Summary, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
 };
 
 use super::Section;
@@ -45,6 +46,14 @@ pub fn metric_and_unit(name: &str, unit: &str) -> String {
         IOPS => "IOPS".into(),
         INSTRUCTIONS | MODULE_INSTRUCTIONS => format!("{} an I/O", metric(name)),
         _ => format!("{}, {unit} an I/O", metric(name)),
+    }
+}
+
+/// On which side of a plot the better changes are.
+pub fn better_side(better: Better) -> &'static str {
+    match better {
+        Better::Lower => "Better is to the left",
+        Better::Higher => "Better is to the right",
     }
 }
 
@@ -128,10 +137,18 @@ pub fn margin(fraction: f64) -> String {
 pub fn headline(headline: Option<&Headline>) -> String {
     match headline {
         None => "-".into(),
-        Some(headline) => match &headline.ci95 {
-            Some(ci95) => format!("{} {}", percent(headline.mean), percent_interval(ci95)),
-            None => format!("{} (one boot)", percent(headline.mean)),
-        },
+        Some(headline) => estimate(&Estimate {
+            mean: headline.mean,
+            ci95: headline.ci95,
+        }),
+    }
+}
+
+/// A relative change and its interval, in the same way.
+pub fn estimate(change: &Estimate) -> String {
+    match &change.ci95 {
+        Some(ci95) => format!("{} {}", percent(change.mean), percent_interval(ci95)),
+        None => format!("{} (one boot)", percent(change.mean)),
     }
 }
 
@@ -222,23 +239,19 @@ pub fn verdict_sentence<'a>(
 
 /// Median and range of the headlines.
 fn range(comparisons: &[&Comparison]) -> Option<String> {
-    let mut changes: Vec<f64> = comparisons
+    let changes: Vec<f64> = comparisons
         .iter()
         .filter_map(|comparison| Some(comparison.shown()?.mean))
         .collect();
-    changes.sort_by(f64::total_cmp);
-    let (lowest, highest) = (changes.first()?, changes.last()?);
-    let middle = changes.len() / 2;
-    let median = match changes.len() % 2 {
-        0 => (changes[middle - 1] + changes[middle]) / 2.0,
-        _ => changes[middle],
-    };
+    let median = median(&changes)?;
+    let lowest = changes.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = changes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     Some(match changes.len() {
-        1 => format!("The change is {}.", percent(*lowest)),
+        1 => format!("The change is {}.", percent(median)),
         _ => format!(
             "The changes run from {} to {}, median {}.",
-            percent(*lowest),
-            percent(*highest),
+            percent(lowest),
+            percent(highest),
             percent(median)
         ),
     })

@@ -20,6 +20,7 @@ pub mod hodges_lehmann;
 pub mod interval;
 pub mod least_squares;
 pub mod many;
+pub mod median;
 pub mod modes;
 pub mod moments;
 pub mod power;

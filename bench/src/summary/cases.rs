@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::sample::Attributes;
 use crate::statistics::headline::{over_boots, BootPair};
 use crate::statistics::interval::of_mean;
+use crate::statistics::median::median;
 use crate::statistics::moments::Moments;
 use crate::statistics::sequential::Looks;
 use crate::statistics::verdict::{judge, Better, Direction, Verdict};
@@ -254,7 +255,7 @@ fn cost(series: &Series, empty: &Series, jobs: u32) -> Series {
     }
     boots
         .into_iter()
-        .map(|(boot, costs)| ((boot, 0), median(costs)))
+        .filter_map(|(boot, costs)| Some(((boot, 0), median(&costs)?)))
         .collect()
 }
 
@@ -262,17 +263,6 @@ fn cost(series: &Series, empty: &Series, jobs: u32) -> Series {
 pub fn block_cost(iops: f64, empty: f64, jobs: u32) -> Option<f64> {
     let time = |iops: f64| (iops > 0.0).then(|| 1e9 * f64::from(jobs) / iops);
     Some(time(iops)? - time(empty)?)
-}
-
-/// The middle of some values, of which there is at least one; of two middle
-/// ones their mean.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() % 2 {
-        1 => values[middle],
-        _ => (values[middle - 1] + values[middle]) / 2.0,
-    }
 }
 
 /// One subject's values: what the headline uses and what the classical view
@@ -627,6 +617,5 @@ mod tests {
         let cost = cost(&series, &empty, 1);
         assert_eq!(cost.len(), 1);
         assert!((cost[&(7, 0)] - 1.1).abs() < 1e-9, "{cost:?}");
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
     }
 }

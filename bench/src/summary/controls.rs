@@ -6,6 +6,7 @@ use super::{CaseSummary, Comparison};
 use crate::case::CaseKey;
 use crate::statistics::binomial::allowed;
 use crate::statistics::interval::Interval;
+use crate::statistics::median::median;
 use crate::statistics::moments::Moments;
 use crate::statistics::power::smallest_effect;
 use crate::statistics::verdict::Direction;
@@ -135,7 +136,6 @@ fn of_section(cases: &[&CaseSummary]) -> Controls {
         }
     }
     changes.sort_by(f64::total_cmp);
-    visible.sort_by(f64::total_cmp);
     let allowed = allowed(comparisons, RATE, LEVEL).unwrap_or(0..=0);
     Controls {
         ring: first.key.ring,
@@ -148,7 +148,7 @@ fn of_section(cases: &[&CaseSummary]) -> Controls {
             .get((changes.len() * 95).div_ceil(100).saturating_sub(1))
             .copied()
             .unwrap_or(0.0),
-        visible: visible.get(visible.len() / 2).copied(),
+        visible: median(&visible),
         injected,
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use ringfence_bench::case::{Case, Engine, Pattern, Workload};
-use ringfence_bench::control::Label;
+use ringfence_bench::control::{Control, Label};
 use ringfence_bench::folder::{Manifest, Recording};
 use ringfence_bench::plan::{Controls, Plan, WarmUp};
 use ringfence_bench::sample::{Attributes, FunctionCount, LeftOut, Profile, Sample};
@@ -352,8 +352,49 @@ pub fn counted() -> Recording {
     recording
 }
 
+/// A run with controls whose injected delays are what they say.
+pub fn controlled() -> Shape {
+    Shape {
+        cases: grid("nullblk", 0, &[1, 8, 32]),
+        mean: |_, label| match Label::parse(label).and_then(|label| label.control) {
+            Some(Control::Slow(percent)) => 50_000.0 / (1.0 + f64::from(percent) / 100.0),
+            _ => 50_000.0,
+        },
+        controls: true,
+        ..Shape::default()
+    }
+}
+
+/// [`mixed`] again under another kernel: the first subject by `factor`, without
+/// the last case.
+pub fn later(kernel: &str, factor: f64) -> Recording {
+    let mut recording = mixed();
+    recording.path = PathBuf::from(format!("runs/{kernel}"));
+    recording.manifest.started_ms += 1;
+    let guest = recording.manifest.guest.get_mut(&0).expect("ring 0");
+    guest.insert("kernel".into(), kernel.into());
+    set(
+        &mut recording,
+        "rust",
+        "compiler",
+        "rustc 1.97.1 (LLVM 22.1.2)",
+    );
+    let last = recording.plan.cases.pop().expect("cases").key();
+    recording.samples.retain(|sample| sample.key != last);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    for sample in &mut recording.samples {
+        let by = if sample.subject == "rust" {
+            factor
+        } else {
+            1.0
+        };
+        sample.value *= by * (1.0 + 0.003 * normal(&mut rng));
+    }
+    recording
+}
+
 /// As large as runs get: 120 cases of three subjects, 40 samples of each.
-pub fn large() -> Recording {
+pub fn large_shape() -> Shape {
     let depths = [1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 120, 126, 127, 128];
     let mut cases = grid("nullblk", 0, &depths);
     cases.truncate(120);
@@ -363,5 +404,9 @@ pub fn large() -> Recording {
         by_boot: 0.01,
         ..Shape::default()
     }
-    .recording()
+}
+
+/// A recording of that shape.
+pub fn large() -> Recording {
+    large_shape().recording()
 }

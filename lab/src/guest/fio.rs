@@ -7,10 +7,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 use ringfence_bench::agent::Measured;
 use ringfence_bench::case::{Case, Engine};
-use serde::Deserialize;
+use ringfence_bench::fio::{self, Job};
 
 /// Beyond the time it was given, fio has this long to come to an end.
 const GRACE: Duration = Duration::from_secs(60);
@@ -87,7 +87,7 @@ pub fn measure(case: &Case, node: &Path) -> Result<Measured> {
         value: job.iops(),
         extra: BTreeMap::from([
             ("operations".into(), job.operations()),
-            ("runtime_ms".into(), job.read.runtime.max(job.write.runtime)),
+            ("runtime_ms".into(), job.runtime_ms() as f64),
             ("usr_cpu".into(), job.usr_cpu),
             ("sys_cpu".into(), job.sys_cpu),
             ("ctx".into(), job.ctx),
@@ -198,72 +198,17 @@ fn complaint<'a>(errors: &'a str, output: &'a str) -> &'a str {
         .unwrap_or("it gave no reason")
 }
 
-#[derive(Deserialize)]
-struct Output {
-    jobs: Vec<Job>,
-}
-
-/// The group of all jobs.
-#[derive(Debug, Deserialize)]
-pub struct Job {
-    error: i64,
-    /// What was read.
-    pub read: Direction,
-    /// What was written.
-    pub write: Direction,
-    #[serde(default)]
-    usr_cpu: f64,
-    #[serde(default)]
-    sys_cpu: f64,
-    #[serde(default)]
-    ctx: f64,
-    #[serde(default)]
-    majf: f64,
-    #[serde(default)]
-    minf: f64,
-    #[serde(default)]
-    total_err: i64,
-}
-
-/// One direction of it.
-#[derive(Debug, Deserialize)]
-pub struct Direction {
-    /// Operations a second.
-    pub iops: f64,
-    /// Operations.
-    pub total_ios: f64,
-    /// Milliseconds.
-    pub runtime: f64,
-}
-
-impl Job {
-    /// Operations, both directions.
-    pub fn operations(&self) -> f64 {
-        self.read.total_ios + self.write.total_ios
-    }
-
-    /// Operations a second, both directions.
-    pub fn iops(&self) -> f64 {
-        self.read.iops + self.write.iops
-    }
-}
-
-/// Reads fio's JSON; notes may stand before it.
+/// Reads fio's JSON, in which all jobs are one group; notes may stand before
+/// it.
 pub fn parse(text: &str) -> Result<Job> {
-    let json = text.find('{').map_or("", |start| &text[start..]);
-    let output: Output = serde_json::from_str(json)
-        .context("ring 0: fio's answer does not parse; is its version 3.30 or later?")?;
-    let Some(job) = output.jobs.into_iter().next() else {
+    let jobs = fio::jobs(text).map_err(|why| anyhow!("ring 0: what fio answers {why}"))?;
+    let Some(job) = jobs.into_iter().next() else {
         bail!("ring 0: fio reports no job");
     };
-    if job.error != 0 || job.total_err != 0 {
-        bail!(
-            "ring 0: fio met {} I/O errors, the first is {}",
-            job.total_err.max(1),
-            std::io::Error::from_raw_os_error(job.error as i32)
-        );
+    match job.trouble() {
+        Some(trouble) => bail!("ring 0: fio met {trouble}"),
+        None => Ok(job),
     }
-    Ok(job)
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub fn write(html: &mut String, section: &Section<'_>, number: usize) {
             "<tr data-find=\"{}\"><th scope=\"row\">{}</th><td style=\"min-width:11em\">{}</td>\
              <td class=\"num\">{}</td><td class=\"num\">{}<span class=\"small\">{}</span></td>\
              <td>{events}</td><td class=\"num\">{}</td></tr>",
-            find(section, case, case.main.verdict),
+            find(&case.key, words::verdict(case.main.verdict)),
             escape(&case.key.case),
             escape(&sentence(one)),
             cell(Some(one.difference)),

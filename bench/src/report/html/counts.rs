@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::find;
 use crate::case::{Case, CaseKey};
 use crate::folder::Recording;
 use crate::report::plot::escape;
@@ -151,7 +152,7 @@ fn split(html: &mut String, place: &str, counts: &[Count]) {
             html,
             "<tr data-find=\"{}\"><th scope=\"row\">{}</th><td>{}<span class=\"bar\" \
              aria-hidden=\"true\">{bar}</span></td>",
-            escape(&find(key, &count.subject)),
+            find(key, &count.subject),
             escape(&key.case),
             escape(words::subject(&count.subject))
         );
@@ -177,11 +178,6 @@ fn number(html: &mut String, value: Option<f64>, most: Option<f64>) {
             value / most * 100.0
         ),
     };
-}
-
-/// What the filter looks for.
-fn find(key: &CaseKey, more: &str) -> String {
-    format!("ring{} {} {} {more}", key.ring, key.driver, key.case).to_lowercase()
 }
 
 /// Instructions of each subject in one function.
@@ -260,7 +256,7 @@ fn functions(html: &mut String, place: &str, profiles: &[ByFunction<'_>]) {
              <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\n\
              <table class=\"sort functions\"><caption>{caption}</caption>\n<thead><tr>\
              <th scope=\"col\">Function</th><th scope=\"col\">Space</th>",
-            escape(&find(&key, "")),
+            find(&key, ""),
             if index == 0 { " open" } else { "" },
             escape(&key.case),
             functions.len(),

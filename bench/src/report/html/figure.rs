@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::plot::escape;
+use crate::report::plot::{escape, Plot};
 
 /// A table that its figure keeps closed.
 pub struct Table<'a> {
@@ -12,6 +12,23 @@ pub struct Table<'a> {
     pub head: &'a [String],
     /// The cells, as text.
     pub rows: &'a [Vec<String>],
+}
+
+/// Writes a figure of a plot in both layouts, of which the style sheet shows
+/// one, with the table of its numbers.
+pub fn twice(html: &mut String, wide: &Plot, narrow: &Plot, head: &[String], rows: &[Vec<String>]) {
+    let drawings = wide.inline("wide") + &narrow.inline("narrow");
+    let caption = &wide.title;
+    write(
+        html,
+        &drawings,
+        "",
+        &Table {
+            caption,
+            head,
+            rows,
+        },
+    );
 }
 
 /// Writes a figure; `drawings` is finished SVG, `note` says how to read it.

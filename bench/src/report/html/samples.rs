@@ -29,7 +29,7 @@ pub fn write(html: &mut String, section: &Section<'_>, taken: &Taken<'_>, number
             "<details class=\"case\" data-find=\"{}\"{}><summary><span class=\"name\">{}</span> \
              <span class=\"v {verdict}\">{}</span> <span class=\"change\">{}</span></summary>\n\
              <div class=\"pair\" id=\"{}\">",
-            find(section, case, case.main.verdict),
+            find(&case.key, verdict),
             if index == 0 { " open" } else { "" },
             escape(&case.key.case),
             verdict.replace('-', " "),

@@ -64,7 +64,10 @@ fn table<'a>(
     let boots = counts.max().unwrap_or(0);
     for (index, case) in section.cases.iter().enumerate() {
         if let Some(comparison) = pick(case) {
-            let attributes = format!("data-find=\"{}\"", find(section, case, comparison.verdict));
+            let attributes = format!(
+                "data-find=\"{}\"",
+                find(&case.key, words::verdict(comparison.verdict))
+            );
             let name = format!(
                 "<a href=\"#{}\">{}</a>",
                 anchor(number, index),

@@ -85,8 +85,7 @@ impl<'a> Canvas<'a> {
 
     /// A line.
     pub fn line(&self, from: (i32, i32), to: (i32, i32), colour: Colour, width: u32) -> Result<()> {
-        let style = ShapeStyle::from(&colour.rgb()).stroke_width(width);
-        Ok(self.area.draw(&PathElement::new(vec![from, to], style))?)
+        self.path(&[from, to], colour, width)
     }
 
     /// A filled rectangle.
@@ -105,6 +104,29 @@ impl<'a> Canvas<'a> {
         Ok(self
             .area
             .draw(&Circle::new(at, radius, colour.rgb().filled()))?)
+    }
+
+    /// A circle that is not filled.
+    pub fn ring(&self, at: (i32, i32), radius: i32, colour: Colour) -> Result<()> {
+        let style = ShapeStyle::from(&colour.rgb()).stroke_width(2);
+        Ok(self.area.draw(&Circle::new(at, radius, style))?)
+    }
+
+    /// A square on its corner that is not filled; `radius` from its middle.
+    pub fn diamond(&self, (x, y): (i32, i32), radius: i32, colour: Colour) -> Result<()> {
+        let corners = [
+            (x, y - radius),
+            (x + radius, y),
+            (x, y + radius),
+            (x - radius, y),
+        ];
+        self.path(&[&corners[..], &corners[..1]].concat(), colour, 2)
+    }
+
+    /// A line through several points.
+    pub fn path(&self, points: &[(i32, i32)], colour: Colour, width: u32) -> Result<()> {
+        let style = ShapeStyle::from(&colour.rgb()).stroke_width(width);
+        Ok(self.area.draw(&PathElement::new(points.to_vec(), style))?)
     }
 
     /// A filled triangle that points to `tip` from the side of `base`.

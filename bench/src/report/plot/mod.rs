@@ -2,17 +2,22 @@
 
 mod absolute;
 mod canvas;
+pub mod change;
+pub mod controls;
+mod forest;
 pub mod order;
 pub mod palette;
 pub mod parts;
 mod relative;
 pub mod ridges;
 pub mod sheet;
+pub mod steps;
 
 use anyhow::Result;
 
-use crate::summary::{CaseSummary, Comparison, Run};
+use crate::summary::{CaseSummary, Comparison, Summary};
 
+use super::published::{self, Published};
 use super::{words, Section};
 
 /// How a plot uses its width.
@@ -69,20 +74,36 @@ impl Plot {
 }
 
 /// Every plot of a section that becomes a file.
-pub fn all(section: &Section<'_>, run: &Run) -> Result<Vec<Plot>> {
-    let mut plots = relatives(section, run, Layout::Wide)?;
+pub fn all(section: &Section<'_>, summary: &Summary, published: &[Published]) -> Result<Vec<Plot>> {
+    let mut plots = relatives(section, summary, published, Layout::Wide)?;
     plots.push(absolute(section, Layout::Wide)?);
+    if let Some(controls) = section.controls(summary) {
+        plots.extend(controls::plots(section, controls, Layout::Wide)?);
+    }
     Ok(plots)
 }
 
 /// The plot of the headlines against the second subject, and one for each
-/// further subject.
-pub fn relatives(section: &Section<'_>, run: &Run, layout: Layout) -> Result<Vec<Plot>> {
-    let mut plots = vec![relative(section, run, layout, section.pair().1, |case| {
-        Some(&case.main)
-    })?];
+/// further subject, with what of `published` belongs beside them.
+pub fn relatives(
+    section: &Section<'_>,
+    summary: &Summary,
+    published: &[Published],
+    layout: Layout,
+) -> Result<Vec<Plot>> {
+    let second = section.pair().1;
+    let mut plots = vec![relative(
+        section,
+        summary,
+        published,
+        layout,
+        second,
+        |case| Some(&case.main),
+    )?];
     for other in section.others() {
-        let mut plot = relative(section, run, layout, other, |case| case.against.get(other))?;
+        let mut plot = relative(section, summary, published, layout, other, |case| {
+            case.against.get(other)
+        })?;
         plot.name = format!("{}-{}", plot.name, file_name(other));
         plots.push(plot);
     }
@@ -91,7 +112,8 @@ pub fn relatives(section: &Section<'_>, run: &Run, layout: Layout) -> Result<Vec
 
 fn relative<'a>(
     section: &'a Section<'a>,
-    run: &Run,
+    summary: &Summary,
+    published: &[Published],
     layout: Layout,
     other: &str,
     pick: impl Fn(&'a CaseSummary) -> Option<&'a Comparison>,
@@ -108,11 +130,21 @@ fn relative<'a>(
         words::metric(section.metric),
         words::place(section)
     );
-    let better = section.cases.first().map(|case| case.better);
+    let beside = published::beside(published, section, other);
+    let mut content = words::verdict_sentence(section, &summary.run, other, pick);
+    for one in &beside {
+        content.push_str(&format!(
+            " Published, not measured here: {} ({}).",
+            one.figures(),
+            one.version
+        ));
+    }
+    let better = section.cases[0].better;
+    let forest = relative::forest(&title, &rows, summary.run.margin, better, beside);
     Ok(Plot {
         name: format!("{}-relative", stem(section)),
-        svg: relative::draw(&title, &rows, run.margin, better, layout)?,
-        content: words::verdict_sentence(section, run, other, pick),
+        svg: forest.draw(layout)?,
+        content,
         title,
     })
 }
@@ -137,14 +169,27 @@ pub fn absolute(section: &Section<'_>, layout: Layout) -> Result<Plot> {
     })
 }
 
-/// `ring0-nullblk`, or `ring3-nullblk-driver-cost`.
 fn stem(section: &Section<'_>) -> String {
-    let mut stem = format!("ring{}-{}", section.ring, file_name(section.driver));
-    if section.metric != crate::summary::IOPS {
+    stem_of(section.ring, section.driver, section.metric)
+}
+
+/// `ring0-nullblk`, or `ring3-nullblk-driver-cost`.
+fn stem_of(ring: u8, driver: &str, metric: &str) -> String {
+    let mut stem = format!("ring{ring}-{}", file_name(driver));
+    if metric != crate::summary::IOPS {
         stem.push('-');
-        stem.push_str(&file_name(section.metric));
+        stem.push_str(&file_name(metric));
     }
     stem
+}
+
+/// A change on an axis: `+5%`, `-0.5%`, `0`.
+pub fn percent_tick(change: f64) -> String {
+    let percent = (change * 1e6).round() / 1e4;
+    match percent == 0.0 {
+        true => "0".into(),
+        false => format!("{percent:+}%"),
+    }
 }
 
 /// Only letters, digits and `-` of a name that may come from anywhere.

@@ -22,6 +22,12 @@ pub const MUTED: Colour = colour(0x59636E, 0x9DA7B3);
 pub const GRID: Colour = colour(0xE3E7EC, 0x2B323B);
 /// The margin of equivalence.
 pub const BAND: Colour = colour(0xDDEFEA, 0x15332F);
+/// A range that others published.
+pub const PUBLISHED: Colour = colour(0xF5EFDC, 0x2B2617);
+/// Its ends, and single numbers that others published.
+pub const PUBLISHED_EDGE: Colour = colour(0xB89B4A, 0x8F7A3C);
+/// A false alarm, and what was injected and not found.
+pub const ALARM: Colour = colour(0xB4232C, 0xFF8A80);
 
 const FASTER: Colour = colour(0x0A5EB0, 0x58A6FF);
 const SLOWER: Colour = colour(0xB03A06, 0xF0883E);
@@ -89,6 +95,9 @@ pub fn dark_rules() -> String {
         MUTED,
         GRID,
         BAND,
+        PUBLISHED,
+        PUBLISHED_EDGE,
+        ALARM,
         FASTER,
         SLOWER,
         EQUIVALENT,

@@ -35,8 +35,14 @@ impl Sheet {
         }
     }
 
-    /// A text; `class` may hold `e` (held by its end) or `c` (by its middle).
+    /// A text; `class` may hold `e` (held by its end) or `c` (by its middle, or
+    /// as near to there as the sheet is wide).
     pub fn text(&mut self, class: &str, x: f64, y: f64, text: &str) {
+        let half = 3.6 * text.chars().count() as f64;
+        let x = match class {
+            "c" if 2.0 * half < WIDTH => x.clamp(half, WIDTH - half),
+            _ => x,
+        };
         let (x, y) = (short(x), short(y));
         let class = match class {
             "" => String::new(),
@@ -139,6 +145,15 @@ impl Scale {
             };
             lo = lo.min(first.max(below));
             hi = hi.max(last.min(above));
+        }
+        Scale::around([lo, hi].into_iter().filter(|end| end.is_finite()), places)
+    }
+
+    /// Around all of some values.
+    pub fn around(values: impl Iterator<Item = f64>, places: (f64, f64)) -> Scale {
+        let (mut lo, mut hi) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values {
+            (lo, hi) = (lo.min(value), hi.max(value));
         }
         if lo > hi {
             (lo, hi) = (0.0, 1.0);

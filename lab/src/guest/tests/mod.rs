@@ -19,6 +19,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+use ringfence_bench::fio::Job;
 
 use crate::Choice;
 
@@ -183,7 +184,7 @@ fn powered(loaded: &Loaded, name: &str, settings: &[(&str, &str)]) -> Result<(De
 }
 
 /// Runs fio on a disk, with these options beside the usual ones.
-fn load(disk: &Disk, options: &[&str]) -> Result<fio::Job> {
+fn load(disk: &Disk, options: &[&str]) -> Result<Job> {
     fio::parse(&fio::run(&arguments(disk, options), Some(LIMIT))?)
 }
 
