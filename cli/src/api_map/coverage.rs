@@ -169,7 +169,7 @@ pub fn driver(map: &Map, name: &str) -> Vec<Part> {
         } else {
             ""
         };
-        let line = format!("{:6}  {name}{inline}{place}", state.name());
+        let line = format!("{name}{inline}: {}{place}", state.name());
         let header = facts.header.as_deref().unwrap_or("no header");
         by_header
             .entry(header)

@@ -112,7 +112,7 @@ pub fn markdown(parts: &[Part]) -> String {
 /// Text that may hold what Markdown means something by.
 fn code(text: &str) -> String {
     match text.split_once(": ") {
-        Some((word, rest)) if word.chars().all(|c| c.is_ascii_lowercase()) => {
+        Some((word @ ("before" | "after" | "gone" | "new"), rest)) => {
             format!("{word}: `{rest}`")
         }
         _ => format!("`{text}`"),

@@ -483,35 +483,38 @@ impl Rust {
         Ok(rust)
     }
 
-    /// Adds what our shim calls, and what its object code uses where the lab
-    /// has built it.
+    /// Adds what our shim calls, and, where the lab has built it, what its
+    /// object code uses that is named after such a call.
     fn shim(&mut self, checkout: &Path, cache: &Cache) -> Result<()> {
         let file = PathBuf::from("ring0/core/shim.c");
         let text = c::read(&checkout.join(&file))?;
-        let place = |name: &str, through: Option<&str>| Use {
-            safe: false,
-            file: file.clone(),
-            line: text
+        let calls = c::calls(&text);
+        let place = |call: &str| {
+            let line = text
                 .lines()
-                .position(|line| line.contains(&format!("{name}(")))
-                .map_or(1, |line| line + 1),
-            through: through.map(str::to_string),
+                .position(|line| line.contains(&format!("{call}(")));
+            Use {
+                safe: false,
+                file: file.clone(),
+                line: line.map_or(1, |line| line + 1),
+                through: None,
+            }
         };
-        for name in c::calls(&text) {
-            self.ours
-                .entry(name.clone())
-                .or_default()
-                .push(place(&name, None));
+        for call in &calls {
+            self.ours.entry(call.clone()).or_default().push(place(call));
         }
         let object = cache.lab().join("modules/build/ring0/shim.o");
-        if object.is_file() {
-            for (function, symbols) in objects::by_function(&object)? {
-                for symbol in symbols {
-                    let places = self.ours.entry(symbol).or_default();
-                    if places.is_empty() {
-                        places.push(place(&function, Some(&function)));
-                    }
-                }
+        if !object.is_file() {
+            return Ok(());
+        }
+        for symbol in objects::by_function(&object)?.into_values().flatten() {
+            let named = calls.iter().filter(|call| symbol.contains(&call[..]));
+            let places = self.ours.entry(symbol.clone()).or_default();
+            if let (Some(call), true) = (named.max_by_key(|call| call.len()), places.is_empty()) {
+                places.push(Use {
+                    through: Some(call.clone()),
+                    ..place(call)
+                });
             }
         }
         Ok(())
