@@ -243,7 +243,7 @@ fn two_kernels_are_compared_older_first() {
     let output = map(folder.path(), &[&labs[..], &["--markdown"]].concat());
     let text = stdout(&output);
     assert!(
-        text.contains("## From 7.3.4 to 7.10.1\n"),
+        text.contains("### From 7.3.4 to 7.10.1\n"),
         "{}{text}",
         stderr(&output)
     );

@@ -14,7 +14,7 @@ const ROW: usize = 5;
 pub fn summary(map: &Map) -> Vec<Part> {
     let mut parts = vec![
         Part::Heading(
-            1,
+            2,
             "The C API that drivers need, and who offers it to Rust".into(),
         ),
         Part::Text(
@@ -31,7 +31,7 @@ pub fn summary(map: &Map) -> Vec<Part> {
     for kernel in &map.kernels {
         let release = &kernel.release;
         parts.push(Part::Heading(
-            2,
+            3,
             format!("Kernel {release}, {}", compiler(&kernel.rustc)),
         ));
         let mut table = Table::new(&[
@@ -64,7 +64,7 @@ pub fn summary(map: &Map) -> Vec<Part> {
     }
     if let Some(kernel) = map.kernels.last() {
         parts.push(Part::Heading(
-            2,
+            3,
             format!("By header, {}", short(&kernel.release)),
         ));
         parts.push(Part::Table(headers(kernel)));
@@ -133,7 +133,7 @@ pub fn driver(map: &Map, name: &str) -> Vec<Part> {
         return parts;
     };
     parts.push(Part::Heading(
-        2,
+        3,
         format!("What {name} needs of {}", short(&kernel.release)),
     ));
     let mut table = Table::new(&[
@@ -177,7 +177,7 @@ pub fn driver(map: &Map, name: &str) -> Vec<Part> {
             .push((line, Vec::new()));
     }
     for (header, lines) in by_header {
-        parts.push(Part::Heading(3, header.into()));
+        parts.push(Part::Heading(4, header.into()));
         parts.push(Part::List(lines));
     }
     parts

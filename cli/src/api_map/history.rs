@@ -12,7 +12,7 @@ use super::{percent, short};
 /// `all`.
 pub fn of(churn: &Churn, all: bool) -> Vec<Part> {
     let title = format!("From {} to {}", short(&churn.from), short(&churn.to));
-    let mut parts = vec![Part::Heading(2, title)];
+    let mut parts = vec![Part::Heading(3, title)];
     let bindings = &churn.bindings;
     parts.push(Part::Text(format!(
         "C: of {} needed names with a prototype {} changed. In all bindings there were {} \
@@ -37,13 +37,16 @@ pub fn of(churn: &Churn, all: bool) -> Vec<Part> {
         let (gone, new) = (names(Kind::Gone), names(Kind::New));
         let mut words = Vec::new();
         if !gone.is_empty() {
-            words.push(format!("no longer {}", gone.join(", ")));
+            words.push(format!("no longer: {}", gone.join(", ")));
         }
         if !new.is_empty() {
-            words.push(format!("now {}", new.join(", ")));
+            words.push(format!("new: {}", new.join(", ")));
         }
         if !words.is_empty() {
-            parts.push(Part::Text(format!("{driver} needs {}.", words.join("; "))));
+            parts.push(Part::Text(format!(
+                "Needed by {driver}, {}.",
+                words.join("; ")
+            )));
         }
     }
     if !churn.states.is_empty() {
@@ -69,7 +72,7 @@ pub fn of(churn: &Churn, all: bool) -> Vec<Part> {
     if all {
         for (name, module) in &churn.modules {
             if module.listed && !module.changes.is_empty() {
-                parts.push(Part::Heading(3, format!("kernel::{name}")));
+                parts.push(Part::Heading(4, format!("kernel::{name}")));
                 parts.push(Part::List(module.changes.iter().map(shown).collect()));
             }
         }

@@ -162,6 +162,14 @@ fn tokens(code: &str) -> Vec<Token> {
     tokens
 }
 
+/// Whether a token stands behind `.` or `->`.
+fn member(tokens: &[Token], at: usize) -> bool {
+    matches!(
+        tokens[..at],
+        [.., Token::Sign('.')] | [.., Token::Sign('-'), Token::Sign('>')]
+    )
+}
+
 /// What may stand before `(` and is no name.
 const KEYWORDS: [&str; 15] = [
     "if",
@@ -187,12 +195,7 @@ fn calls_of(tokens: &[Token], calls: &mut BTreeSet<String>) {
         let [Token::Word(name), Token::Sign('(')] = pair else {
             continue;
         };
-        let member = match at.checked_sub(1).map(|at| &tokens[at]) {
-            Some(Token::Sign('.')) => true,
-            Some(Token::Sign('>')) => at >= 2 && tokens[at - 2] == Token::Sign('-'),
-            _ => false,
-        };
-        if !member
+        if !member(tokens, at)
             && !KEYWORDS.contains(&&name[..])
             && !name.starts_with(|c: char| c.is_ascii_digit())
         {
@@ -431,12 +434,19 @@ impl Driver {
     }
 }
 
-/// What a C text calls.
-pub fn calls(text: &str) -> BTreeSet<String> {
-    let source = source(text);
-    let mut calls = source.macro_calls;
-    calls_of(&source.tokens, &mut calls);
-    calls
+/// The words of a C text with the line (from 1) that each stands on first, but
+/// for members and what is in comments and strings.
+pub fn words(text: &str) -> BTreeMap<String, usize> {
+    let mut words = BTreeMap::new();
+    for (at, line) in blank(text).lines().enumerate() {
+        let tokens = tokens(line);
+        for (place, token) in tokens.iter().enumerate() {
+            if let (Token::Word(word), false) = (token, member(&tokens, place)) {
+                words.entry(word.clone()).or_insert(at + 1);
+            }
+        }
+    }
+    words
 }
 
 /// The C files of a module by its folder's Makefile: `NAME-y`, `NAME-objs`,
@@ -551,8 +561,16 @@ mod tests {
 
     #[test]
     fn members_strings_and_comments_are_no_calls() {
-        let calls = calls("int f(void)\n{\n\tops->queue(1); a.b(2); // c(3)\n\tprint(\"d(4)\"); '\"'; e (5);\n}\n#define G(x) h(x)\n");
+        let text =
+            "int f(void)\n{\n\tops->queue(1); a.b(2); // c(3)\n\t/* x\n */ print(\"d(4)\", done); \
+                    '\"'; e (5);\n}\n#define G(x) h(x)\n";
+        let source = source(text);
+        let mut calls = source.macro_calls;
+        calls_of(&source.tokens, &mut calls);
         assert_eq!(calls, set(&["f", "print", "e", "h"]));
+        let words = words(text);
+        assert_eq!((words["print"], words["done"], words["h"]), (5, 5, 7));
+        assert!(!words.contains_key("queue") && !words.contains_key("c"));
     }
 
     #[test]

@@ -268,7 +268,7 @@ fn kernel(cache: &Cache, checkout: &Path) -> Result<KernelMap> {
         .flat_map(|driver| driver.symbols.iter().chain(&driver.inlines))
         .cloned()
         .collect();
-    let rust = Rust::read(&tree, checkout, cache)?;
+    let rust = Rust::read(&tree, checkout)?;
     let exported = exported(&c::read(&tree.join("Module.symvers"))?);
     Ok(KernelMap {
         release,
@@ -449,7 +449,7 @@ struct Rust {
 }
 
 impl Rust {
-    fn read(tree: &Path, checkout: &Path, cache: &Cache) -> Result<Rust> {
+    fn read(tree: &Path, checkout: &Path) -> Result<Rust> {
         let made = tree.join("rust/bindings");
         let mut prototypes = bindings::prototypes(&made.join("bindings_helpers_generated.rs"))?;
         // What is in both is used without the helper.
@@ -479,43 +479,20 @@ impl Rust {
             public: public.items,
             complaints: [kernel.complaints, core.complaints, public.complaints].concat(),
         };
-        rust.shim(checkout, cache)?;
+        rust.shim(checkout)?;
         Ok(rust)
     }
 
-    /// Adds what our shim calls, and, where the lab has built it, what its
-    /// object code uses that is named after such a call.
-    fn shim(&mut self, checkout: &Path, cache: &Cache) -> Result<()> {
+    /// Adds what our shim names.
+    fn shim(&mut self, checkout: &Path) -> Result<()> {
         let file = PathBuf::from("ring0/core/shim.c");
-        let text = c::read(&checkout.join(&file))?;
-        let calls = c::calls(&text);
-        let place = |call: &str| {
-            let line = text
-                .lines()
-                .position(|line| line.contains(&format!("{call}(")));
-            Use {
+        for (word, line) in c::words(&c::read(&checkout.join(&file))?) {
+            self.ours.entry(word).or_default().push(Use {
                 safe: false,
                 file: file.clone(),
-                line: line.map_or(1, |line| line + 1),
+                line,
                 through: None,
-            }
-        };
-        for call in &calls {
-            self.ours.entry(call.clone()).or_default().push(place(call));
-        }
-        let object = cache.lab().join("modules/build/ring0/shim.o");
-        if !object.is_file() {
-            return Ok(());
-        }
-        for symbol in objects::by_function(&object)?.into_values().flatten() {
-            let named = calls.iter().filter(|call| symbol.contains(&call[..]));
-            let places = self.ours.entry(symbol.clone()).or_default();
-            if let (Some(call), true) = (named.max_by_key(|call| call.len()), places.is_empty()) {
-                places.push(Use {
-                    through: Some(call.clone()),
-                    ..place(call)
-                });
-            }
+            });
         }
         Ok(())
     }

@@ -131,3 +131,35 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         _ => bail!("api-map: {shown} is neither .ko nor .ko.xz; no other module is read here"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_unpacked() {
+        // `echo module | xz --check=crc32`
+        const PACKED: [u8; 60] = [
+            253, 55, 122, 88, 90, 0, 0, 1, 105, 34, 222, 54, 2, 0, 33, 1, 28, 0, 0, 0, 16, 207, 88,
+            204, 1, 0, 6, 109, 111, 100, 117, 108, 101, 10, 0, 0, 79, 138, 110, 7, 0, 1, 27, 7, 18,
+            235, 212, 23, 144, 66, 153, 13, 1, 0, 0, 0, 0, 1, 89, 90,
+        ];
+        let folder = std::env::temp_dir().join(format!("ringfence-xz-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("a.ko.xz");
+        fs::write(&path, PACKED).unwrap();
+        assert_eq!(read(&path).unwrap(), b"module\n");
+        fs::write(&path, &PACKED[..PACKED.len() - 9]).unwrap();
+        assert!(read(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("does not unpack"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_nobody_writes_down_is_told_by_its_name() {
+        assert!(emitted("__fentry__") && emitted("__SCT__might_resched"));
+        assert!(!emitted("__free_pages") && !emitted("memcpy"));
+    }
+}

@@ -25,7 +25,10 @@ fn write(stream: TokenStream, text: &mut String) {
                 if text.ends_with([',', '=', '+', ';', ':']) && !text.ends_with("::") {
                     gap(text);
                 }
-                if group.delimiter() == Delimiter::Brace {
+                let word = ["mut", "const", "dyn"]
+                    .iter()
+                    .any(|word| text.ends_with(word));
+                if group.delimiter() == Delimiter::Brace || word {
                     gap(text);
                 }
                 text.push_str(open);
@@ -44,7 +47,8 @@ fn write(stream: TokenStream, text: &mut String) {
                     '&' | '*' | '\'' | '#' if !joint => {
                         !text.is_empty() && !text.ends_with(['(', '[', '<', '&', '*', ' ', '#'])
                     }
-                    ':' if !joint && text.ends_with([',', '=', '>', '+']) => !text.ends_with("::"),
+                    ':' if !joint && text.ends_with([',', '=', '+']) => true,
+                    '?' => text.ends_with(':') && !text.ends_with("::"),
                     _ => false,
                 };
                 if before && !text.ends_with("::") {
@@ -93,7 +97,9 @@ mod tests {
              Result<Box<T>> where T: Send"
         );
         assert_eq!(line("* const ffi :: c_void"), "*const ffi::c_void");
-        assert_eq!(line("-> & [ u8 ]"), "-> &[u8]");
+        assert_eq!(line("-> & mut [ u8 ]"), "-> &mut [u8]");
+        assert_eq!(line("T:?Sized"), "T: ?Sized");
+        assert_eq!(line("<T as A> :: B<'a>"), "<T as A>::B<'a>");
         assert_eq!(
             line(":: core :: option :: Option < X >"),
             "::core::option::Option<X>"

@@ -24,8 +24,8 @@ pub struct Use {
     pub file: PathBuf,
     /// Line, from 1.
     pub line: usize,
-    /// What is used there, if that is a helper or a shim whose object code
-    /// uses the name.
+    /// What is used there, if that is a helper whose object code uses the
+    /// name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
 }
