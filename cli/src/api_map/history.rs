@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ringfence_lab::api_map::{Change, Churn, Kind};
+use ringfence_lab::api_map::{Change, Churn, Kind, ModuleChurn};
 
 use super::document::{Part, Table};
 use super::{percent, short};
 
 /// The changes: what became of needed names, the C prototypes, the `kernel`
-/// crate's public items by module, and those of listed modules one by one if
-/// `all`.
-pub fn of(churn: &Churn, all: bool) -> Vec<Part> {
+/// crate's public items by module, and those of wanted modules one by one.
+pub fn of(churn: &Churn, wanted: impl Fn(&ModuleChurn) -> bool) -> Vec<Part> {
     let title = format!("From {} to {}", short(&churn.from), short(&churn.to));
     let mut parts = vec![Part::Heading(3, title)];
     let bindings = &churn.bindings;
@@ -69,12 +68,10 @@ pub fn of(churn: &Churn, all: bool) -> Vec<Part> {
         parts.push(Part::List(lines.collect()));
     }
     parts.extend(modules(churn));
-    if all {
-        for (name, module) in &churn.modules {
-            if module.listed && !module.changes.is_empty() {
-                parts.push(Part::Heading(4, format!("kernel::{name}")));
-                parts.push(Part::List(module.changes.iter().map(shown).collect()));
-            }
+    for (name, module) in &churn.modules {
+        if wanted(module) && !module.changes.is_empty() {
+            parts.push(Part::Heading(4, format!("kernel::{name}")));
+            parts.push(Part::List(module.changes.iter().map(shown).collect()));
         }
     }
     parts

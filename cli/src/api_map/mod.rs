@@ -8,7 +8,7 @@ mod history;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use ringfence_lab::api_map::{self, Map};
+use ringfence_lab::api_map::{self, Map, ModuleChurn};
 
 use crate::args::ApiMapArguments;
 use crate::failure::Usage;
@@ -59,7 +59,8 @@ fn parts(map: &Map, arguments: &ApiMapArguments) -> Vec<Part> {
     }
     let mut parts = coverage::summary(map);
     for churn in &map.churn {
-        parts.extend(history::of(churn, arguments.all || arguments.markdown));
+        let wanted = |module: &ModuleChurn| arguments.all || arguments.markdown && module.listed;
+        parts.extend(history::of(churn, wanted));
     }
     if map.churn.is_empty() {
         parts.push(Part::Text(
@@ -73,7 +74,7 @@ fn parts(map: &Map, arguments: &ApiMapArguments) -> Vec<Part> {
         for driver in api_map::drivers() {
             parts.extend(coverage::driver(map, driver));
         }
-    } else {
+    } else if !arguments.markdown {
         parts.push(Part::Text(
             "More: `--driver NAME` lists a driver's names with the places that use them, `--all` \
              everything."
