@@ -15,10 +15,8 @@ pub enum Form {
     Declared,
     /// A macro with arguments.
     Macro,
-    /// The first argument of a macro outside of functions, which may define it
-    /// (`build_mmio_read`).
-    Made,
-    /// A further one, which it may declare (`DECLARE_PER_CPU`).
+    /// An argument of a macro outside of functions, which may declare it
+    /// (`DECLARE_PER_CPU`).
     Argument,
 }
 
@@ -290,12 +288,7 @@ pub fn offers(text: &str, names: &BTreeSet<String>) -> BTreeMap<String, Offer> {
                 let argument = (sign(at - 1, '(') || sign(at - 1, ','))
                     && (sign(at + 1, ',') || sign(at + 1, ')'));
                 if let (Some(name), true) = (word(at), argument) {
-                    let form = if sign(at - 1, '(') {
-                        Form::Made
-                    } else {
-                        Form::Argument
-                    };
-                    offer(name, form, String::new());
+                    offer(name, Form::Argument, String::new());
                 }
             }
         }
@@ -545,8 +538,8 @@ mod tests {
                 ("cpu", Form::Argument),
                 ("jiffies", Form::Declared),
                 ("lock", Form::Macro),
-                ("readb", Form::Made),
-                ("readl", Form::Made),
+                ("readb", Form::Argument),
+                ("readl", Form::Argument),
                 ("start", Form::Declared),
                 ("stop", Form::Inline),
             ]

@@ -258,7 +258,7 @@ fn kernel(cache: &Cache, checkout: &Path) -> Result<KernelMap> {
     for driver in &mut drivers {
         let called = calls[&driver.name].iter();
         driver.inlines = called
-            .filter(|name| headers.is_inline(name) && !driver.symbols.contains(*name))
+            .filter(|name| headers.inlines.contains(&name[..]) && !driver.symbols.contains(*name))
             .cloned()
             .collect();
     }
@@ -351,6 +351,7 @@ fn driver(
 struct Headers {
     /// The header that counts, and what it says.
     by_name: BTreeMap<String, (String, c::Offer)>,
+    /// Names that some header gives a body.
     inlines: BTreeSet<String>,
 }
 
@@ -394,16 +395,6 @@ impl Headers {
             }
         }
         Ok(headers)
-    }
-
-    /// Whether a header gives the name a body, or has a macro make it and
-    /// nothing else.
-    fn is_inline(&self, name: &str) -> bool {
-        let made = self
-            .by_name
-            .get(name)
-            .is_some_and(|(_, offer)| offer.form == c::Form::Made);
-        made || self.inlines.contains(name)
     }
 }
 
