@@ -114,6 +114,9 @@ apart, as `tests`. `no SAFETY` counts unsafe without a SAFETY comment or a
         )]
         source: Option<PathBuf>,
     },
+    /// Say who wraps the C API that drivers need, and what changed between kernels
+    #[command(name = "api-map")]
+    ApiMap(ApiMapArguments),
     /// Serve one boot: a plan on stdin, events on stdout
     #[command(hide = true)]
     Agent {
@@ -397,6 +400,49 @@ fn placed<'a, T: Any + Clone + Send + Sync>(
     let places = matches.indices_of(name).into_iter().flatten();
     let values = matches.get_many::<T>(name).into_iter().flatten();
     places.zip(values).collect()
+}
+
+/// Arguments of `api-map`.
+#[derive(Args)]
+#[command(after_help = "\
+Needed is what the stock modules of the drivers link to, and which static inlines
+of the kernel's headers their C source calls (not counting those that it links to
+by the same name). Everything is read from labs and the checkout.
+
+States, the first that applies:
+  safe    the `kernel` crate uses it, in a safe function that is public or a trait's
+  inner   the `kernel` crate uses it elsewhere: privately, unsafely, in a macro
+  ours    ring0/core uses it
+  raw     it is in the bindings, and nobody wraps it
+  absent  Rust has no name for it
+
+Labs are the cache folder and those beside it that end in -7.2 or -7.3. A second
+kernel's lab is made by
+  RINGFENCE_KERNEL=7.2 RINGFENCE_CACHE=$HOME/.cache/ringfence-7.2 ringfence lab up")]
+pub struct ApiMapArguments {
+    /// List what this driver needs, name by name
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    pub driver: Option<String>,
+    /// List everything: what all drivers need, and every change
+    #[arg(long)]
+    pub all: bool,
+    /// Print everything as JSON
+    #[arg(long, conflicts_with_all = ["driver", "all"])]
+    pub json: bool,
+    /// Print Markdown, as in docs/api-map.md
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// A lab's cache folder; may be given again for a further kernel
+    #[arg(long, value_name = "DIR")]
+    pub lab: Vec<PathBuf>,
+    /// The checkout of this project [default: around this program or here]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGFENCE_SOURCE",
+        hide_env_values = true
+    )]
+    pub source: Option<PathBuf>,
 }
 
 /// Arguments of `lab`.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod api_map;
 mod args;
 mod audit;
 mod bench;
@@ -72,6 +73,7 @@ fn command() -> ExitCode {
         } => report::report(&run, counts.as_deref(), !no_published),
         Command::Lab(arguments) => lab::lab(&arguments),
         Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),
+        Command::ApiMap(arguments) => api_map::api_map(&arguments),
         Command::Doctor => doctor::doctor(),
         Command::Agent {
             ring,

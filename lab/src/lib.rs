@@ -5,6 +5,7 @@
 //! under test, in the VM or (`--here`) on the machine itself.
 #![forbid(unsafe_code)]
 
+pub mod api_map;
 mod guest;
 mod host;
 

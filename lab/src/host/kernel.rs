@@ -239,6 +239,11 @@ impl Kernel {
     }
 }
 
+/// The series that the lab knows.
+pub fn series() -> impl Iterator<Item = &'static str> {
+    KERNELS.iter().map(|kernel| kernel.series)
+}
+
 /// The release of the unpacked kernel, as `uname -r` gives it.
 pub fn release(cache: &Cache) -> Result<String> {
     let text = fs::read_to_string(release_file(cache))
@@ -275,7 +280,7 @@ fn newest(names: &str, series: &str) -> Option<String> {
 }
 
 /// The numbers in a release, for comparing: 7.3.10 is newer than 7.3.9.
-fn numbers(release: &str) -> Vec<u64> {
+pub fn numbers(release: &str) -> Vec<u64> {
     release
         .split(|c: char| !c.is_ascii_digit())
         .filter_map(|part| part.parse().ok())
