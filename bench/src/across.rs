@@ -334,8 +334,8 @@ fn change(
         metric: old.metric.clone(),
         unit: old.unit.clone(),
         better: old.better,
-        before: old.main.shown().map(estimate),
-        after: later.and_then(Comparison::shown).map(estimate),
+        before: old.main.shown().map(Estimate::from),
+        after: later.and_then(Comparison::shown).map(Estimate::from),
         ratio: match later {
             Some(later) => ratio(&old.main, later, old.better, margin),
             None => Judged::refused(
@@ -369,13 +369,6 @@ fn comparison<'a>(
         [one, two, ..] if one == first && two == second => Some(&case.main),
         [one, ..] if one == first => case.against.get(second),
         _ => None,
-    }
-}
-
-fn estimate(headline: &Headline) -> Estimate {
-    Estimate {
-        mean: headline.mean,
-        ci95: headline.ci95,
     }
 }
 

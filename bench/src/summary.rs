@@ -223,6 +223,15 @@ pub struct Estimate {
     pub ci95: Option<Interval>,
 }
 
+impl From<&Headline> for Estimate {
+    fn from(headline: &Headline) -> Estimate {
+        Estimate {
+            mean: headline.mean,
+            ci95: headline.ci95,
+        }
+    }
+}
+
 /// One subject against another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {

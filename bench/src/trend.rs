@@ -250,10 +250,7 @@ fn row(run: usize, side: &Side, case: &CaseSummary, since: Option<CaseChange>) -
         compiler: pair.first().and_then(|first| side.compiler(case, first)),
         means: pair.iter().map(mean).collect(),
         pair: pair.into_iter().map(String::from).collect(),
-        headline: case.main.shown().map(|headline| Estimate {
-            mean: headline.mean,
-            ci95: headline.ci95,
-        }),
+        headline: case.main.shown().map(Estimate::from),
         verdict: case.main.verdict,
         since,
     }

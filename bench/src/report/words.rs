@@ -137,10 +137,7 @@ pub fn margin(fraction: f64) -> String {
 pub fn headline(headline: Option<&Headline>) -> String {
     match headline {
         None => "-".into(),
-        Some(headline) => estimate(&Estimate {
-            mean: headline.mean,
-            ci95: headline.ci95,
-        }),
+        Some(headline) => estimate(&headline.into()),
     }
 }
 

@@ -45,10 +45,7 @@ fn again(section: &Section<'_>, controls: &Controls, layout: Layout) -> Result<P
                 let place = section.subjects.iter().position(|one| *one == subject);
                 let alarm = control.comparison.direction != Direction::None;
                 Row {
-                    change: Some(Estimate {
-                        mean: headline.mean,
-                        ci95: headline.ci95,
-                    }),
+                    change: Some(headline.into()),
                     boots: Vec::new(),
                     wanted: None,
                     ringed: alarm,

@@ -245,7 +245,7 @@ impl Forest<'_> {
         let means = changes.iter().map(|change| change.1).chain(wanted.clone());
         let means = means.map(f64::abs).fold(0.0, f64::max);
         let least = 1.5 * self.band.1;
-        let limit = (2.5 * median).max(1.25 * means).max(2.0 * least);
+        let limit = (2.5 * median).max(1.75 * means).max(2.0 * least);
         let mut ends = (-least, least);
         let shown = wanted.map(|wanted| (wanted, wanted));
         let shown = shown.chain(self.lines.iter().map(|line| (*line, *line)));

@@ -43,10 +43,7 @@ fn group(case: &str, comparison: &Comparison) -> Group {
     Group {
         name: case.into(),
         rows: vec![Row {
-            change: headline.map(|headline| Estimate {
-                mean: headline.mean,
-                ci95: headline.ci95,
-            }),
+            change: headline.map(Estimate::from),
             boots: boots.unwrap_or_default(),
             wanted: None,
             ringed: false,
