@@ -1,7 +1,7 @@
 //! The run folder: `plan.json`, `manifest.json`, `samples.jsonl`, with `--count`
 //! `profiles.jsonl`, and what is derived from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::ops::RangeInclusive;
@@ -166,8 +166,14 @@ impl Recording {
         }
         let mut complaints = Vec::new();
         let manifest = manifest(path, &mut complaints);
+        let mut taken = HashSet::new();
         let mut samples: Vec<Sample> = lines(path, SAMPLES, &mut complaints, |sample| {
-            of_plan(&plan, sample)
+            of_plan(&plan, sample)?;
+            let place = (sample.boot, sample.block, sample.key.clone());
+            match taken.insert((place, sample.subject.clone(), sample.metric.clone())) {
+                true => Ok(()),
+                false => Err("taken already, in an earlier line, which counts"),
+            }
         });
         let warm_up = samples.extract_if(.., |sample| sample.warm_up).collect();
         let mut profiles = Vec::new();
@@ -288,7 +294,7 @@ fn lines<T: DeserializeOwned>(
     folder: &Path,
     name: &str,
     complaints: &mut Vec<String>,
-    of_use: impl Fn(&T) -> Result<(), &'static str>,
+    mut of_use: impl FnMut(&T) -> Result<(), &'static str>,
 ) -> Vec<T> {
     let file = match File::open(folder.join(name)) {
         Ok(file) => file,

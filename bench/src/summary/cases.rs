@@ -55,7 +55,6 @@ impl Table {
             .map(|case| (case.key(), plan.labels(case)))
             .collect();
         let mut unknown = BTreeSet::new();
-        let mut twice = 0u64;
         for sample in &recording.samples {
             let planned = labels
                 .get(&sample.key)
@@ -82,20 +81,14 @@ impl Table {
                 }
                 let subjects = table.series.entry(sample.key.clone()).or_default();
                 let series = subjects.entry(sample.subject.clone()).or_default();
-                match series.insert(place, sample.value) {
-                    None => table.taken += 1,
-                    Some(_) => twice += 1,
+                if series.insert(place, sample.value).is_none() {
+                    table.taken += 1;
                 }
             }
         }
         table
             .complaints
             .extend(unknown.into_iter().map(|what| format!("samples of {what}")));
-        if twice > 0 {
-            table.complaints.push(format!(
-                "{twice} samples that were taken a second time in the same block replace the first"
-            ));
-        }
         table
     }
 
