@@ -115,6 +115,9 @@ pub struct Run {
     /// What the controls say, by ring, driver and metric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<Controls>,
+    /// The run whose counts of instructions were joined, if any were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<String>,
     /// Settings that differ by subject because the user asked for it.
     pub overrides: BTreeMap<String, BTreeMap<String, String>>,
     /// Per ring: what the launcher said of the host.
@@ -348,6 +351,7 @@ pub fn summarise(recording: &Recording) -> Summary {
         warnings: Vec::new(),
         controls: Vec::new(),
         subjects: plan.subjects.clone(),
+        counts: None,
         overrides: plan.overrides.clone(),
         host: manifest.host.clone(),
         guest: manifest.guest.clone(),

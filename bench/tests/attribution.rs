@@ -407,6 +407,7 @@ fn the_report_tells_it_in_every_form() {
         assert!(text.contains("explained by instructions"), "{name}");
         assert!(text.contains("left over"), "{name}");
     }
+    assert!(read("summary.md").contains("ringfence report attribution --counts counted"));
     let html = read("report.html");
     assert!(html.contains("What makes the difference in time"));
     report::write(&times, &path).expect("without counts");

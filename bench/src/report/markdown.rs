@@ -56,7 +56,10 @@ pub fn page(summary: &Summary, folder: &str) -> String {
         }
         text.push('\n');
     }
-    let again = ["ringfence", "report", folder].map(String::from);
+    let mut again = ["ringfence", "report", folder].map(String::from).to_vec();
+    if let Some(counts) = &run.counts {
+        again.extend(["--counts".to_string(), counts.clone()]);
+    }
     let _ = writeln!(text, "    {}", words::command(&again));
     text
 }

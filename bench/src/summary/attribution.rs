@@ -186,7 +186,10 @@ pub fn join(summary: &mut Summary, recording: &Recording, counts: &Recording) ->
             counts.path.display(),
             recording.path.display()
         ),
-        _ => Ok(()),
+        _ => {
+            summary.run.counts = Some(counts.path.display().to_string());
+            Ok(())
+        }
     }
 }
 

@@ -353,3 +353,27 @@ fn a_delay_is_there_and_every_request_is_served() {
         assert!(time > 190.0, "{time} ns");
     }
 }
+
+#[test]
+fn the_switches_of_all_jobs_and_pieces_add_up() {
+    let one = |voluntary| Windows {
+        switches: Some(Switches {
+            voluntary,
+            involuntary: 1,
+        }),
+        ..Windows::default()
+    };
+    let mut job = one(3);
+    job.add(one(4));
+    let sum = Outcome::of(vec![job, one(10)]).switches;
+    let expected = Switches {
+        voluntary: 17,
+        involuntary: 3,
+    };
+    assert_eq!(sum, Some(expected));
+    let unknown = Windows {
+        switches: None,
+        ..Windows::default()
+    };
+    assert_eq!(Outcome::of(vec![one(1), unknown]).switches, None);
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{bail, ensure, Context, Result};
+use ringfence_bench::summary::attribution::EVENTS;
 use serde_json::Value;
 
 /// Every subject, and a word of its compiler's name.
@@ -53,6 +54,15 @@ pub fn here(modules: &Path) -> Result<()> {
     let text = fs::read_to_string(out.join("summary.json")).context("summary.json")?;
     let summary: Value = serde_json::from_str(&text).context("summary.json does not parse")?;
     let case = &summary["cases"][0];
+    let module = &summary["run"]["guest"]["0"]["module.rf_nullblk"];
+    ensure!(
+        module.is_string(),
+        "which build of the module it was is not said"
+    );
+    for kind in EVENTS {
+        let told = &case["attribution"]["events"][kind]["second"];
+        ensure!(told.is_number(), "samples do not tell {kind}");
+    }
     let parity = |attribute: &str, subject: &str| {
         let items = case["parity"].as_array().into_iter().flatten();
         items
