@@ -74,8 +74,7 @@ fn seen(text: &mut String, plan: &Plan, cases: &[Foresight], effect: f64) {
         "case", "metric", "deviation", "visible"
     );
     for case in cases {
-        let mut name = case.key.case.clone();
-        name.truncate(width);
+        let name: String = case.key.case.chars().take(width).collect();
         let boots = case.boots.map_or("-".into(), |boots| boots.to_string());
         let _ = writeln!(
             text,
