@@ -33,13 +33,13 @@ pub trait Coherent: Send + 'static {
     /// Bytes.
     fn length(&self) -> usize;
 
-    /// A copy of the value at `offset` (a multiple of 4) bytes, made by
-    /// volatile reads of at most 8 bytes each, in any order; `None` beyond the
-    /// end.
+    /// A copy of the value at `offset` bytes, made by volatile reads of at
+    /// most 8 bytes each, as large as its alignment allows, in any order;
+    /// `None` beyond the end.
     fn read<T: FromBytes>(&self, offset: usize) -> Option<T>;
 
-    /// Writes a value at `offset` (a multiple of 4) bytes by volatile writes
-    /// of at most 8 bytes each; `None`, and nothing written, beyond the end.
+    /// Writes a value at `offset` bytes, by volatile writes of the same kind;
+    /// `None`, and nothing written, beyond the end.
     fn write<T: IntoBytes + Immutable>(&mut self, offset: usize, value: &T) -> Option<()>;
 
     /// The 32-bit word at `offset` (a multiple of 4), for several holders at

@@ -8,6 +8,7 @@
 
 pub mod count;
 mod delay;
+pub mod dma;
 pub mod load;
 pub mod memory;
 pub mod nullblk;
