@@ -12,6 +12,7 @@ pub mod dma;
 pub mod load;
 pub mod memory;
 pub mod nullblk;
+pub mod nvme;
 mod placement;
 pub mod request;
 pub mod table;

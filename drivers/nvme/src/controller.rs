@@ -13,7 +13,7 @@ use kit::dma::{Coherent, Dma};
 use kit::memory::{OutOfMemory, PAGE_SIZE};
 
 use crate::admin_queue::{self, AdminQueue, QueueFull};
-use crate::command::{Command, Feature, Identify};
+use crate::command::{Command, Feature, Identify, LogPage};
 use crate::completion::{Completion, Status};
 use crate::completion_queue::CompletionQueue;
 use crate::doorbell::{Doorbell, Shadow};
@@ -133,6 +133,9 @@ enum Stage {
     DoorbellBuffers,
     CompletionQueue(u16),
     SubmissionQueue(u16),
+    /// The log of what changed, which has to be read before another change is
+    /// told (§5.16.1.5).
+    ChangedNamespaces,
     /// The active namespaces above this one.
     ActiveNamespaces(u32),
     /// An entry of their list.
@@ -271,7 +274,7 @@ impl<D: Device> Controller<D> {
     /// Looks for namespaces again, if it is ready.
     pub fn scan(&mut self) {
         if matches!(self.state, State::Ready) {
-            self.state = State::Next(Stage::ActiveNamespaces(0));
+            self.state = State::Next(Stage::ChangedNamespaces);
         }
     }
 
@@ -506,6 +509,11 @@ impl<D: Device> Controller<D> {
                     Command::create_submission_queue(number, self.queue_entries(), address);
                 self.order(stage, command, None, now)?;
             }
+            Stage::ChangedNamespaces => {
+                let page = self.page()?;
+                let command = Command::log_page(LogPage::ChangedNamespaces, PAGE_SIZE as u32);
+                self.order(stage, command, Some(page), now)?;
+            }
             Stage::ActiveNamespaces(above) => {
                 let page = self.page()?;
                 let command = Command::identify(Identify::ActiveNamespaces(above));
@@ -697,6 +705,8 @@ impl<D: Device> Controller<D> {
                 });
                 return Ok((step, Next::Stage(Stage::CompletionQueue(number + 1))));
             }
+            // All namespaces are looked at, whatever it says.
+            Stage::ChangedNamespaces => (None, Stage::ActiveNamespaces(0)),
             Stage::ActiveNamespaces(above) => {
                 refused()?;
                 self.list = data;
