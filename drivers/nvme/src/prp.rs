@@ -14,7 +14,7 @@ const ENTRIES: usize = PAGE_SIZE / 8;
 
 /// Data that PRP entries cannot describe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Indescribable {
+pub(crate) enum Indescribable {
     /// A segment that is not the first begins within a page, or one that is
     /// not the last ends within one, or the first begins at no dword.
     Boundary,

@@ -19,6 +19,10 @@ const ATTEMPTS: u8 = 3;
 /// Resets that fail one after the other before a controller is given up.
 const RESETS: u32 = 3;
 
+/// Steps of a controller in one go: more than a bring-up with many namespaces
+/// takes.
+const STEPS: u32 = 10_000;
+
 /// What an [`Io`] does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Operation {
@@ -348,9 +352,10 @@ impl<D: Device<Dma = Arena>> Disk<D> {
         }
     }
 
-    /// Steps the controller until it waits.
+    /// Steps the controller until it waits; or for a while only, if it always
+    /// has something new.
     fn step(&mut self, now: Duration) -> Option<Duration> {
-        loop {
+        for _ in 0..STEPS {
             match self.controller.step(now) {
                 Step::Wait(until) => return until,
                 Step::Stopped => self.stopped(),
@@ -377,6 +382,7 @@ impl<D: Device<Dma = Arena>> Disk<D> {
                 Step::Failed(error) => self.trouble(error, now),
             }
         }
+        Some(now)
     }
 
     /// The controller failed: another try, if it may be of use.
