@@ -71,12 +71,22 @@ impl<D: Device> Submissions<D> {
         let command = match request.operation() {
             Operation::Read => Command::read(blocks),
             Operation::Write => Command::write(blocks, request.fua()),
-            Operation::Flush => return Ok(self.launch(Command::flush(namespace.number), request)),
-            Operation::WriteZeroes => {
-                return Ok(self.launch(Command::write_zeroes(blocks, true), request))
+            Operation::Flush => {
+                self.launch(Command::flush(namespace.number), request);
+                return Ok(());
             }
-            Operation::Discard => return Ok(self.deallocate(blocks, request)),
-            _ => return Ok(request.end(Status::NotSupported)),
+            Operation::WriteZeroes => {
+                self.launch(Command::write_zeroes(blocks, true), request);
+                return Ok(());
+            }
+            Operation::Discard => {
+                self.deallocate(blocks, request);
+                return Ok(());
+            }
+            _ => {
+                request.end(Status::NotSupported);
+                return Ok(());
+            }
         };
         let described = request
             .segments()
