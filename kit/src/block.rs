@@ -135,6 +135,47 @@ pub trait Request: Sized {
     fn requeue(self);
 }
 
+/// A request whose data a device can move, and which the device ends: between
+/// [`launch`](DeviceRequest::launch) and [`InFlight::take`] the ring keeps it.
+pub trait DeviceRequest: Request {
+    /// A piece of its data, mapped.
+    type Segment: crate::dma::Segment;
+    /// The pieces in order.
+    type Segments<'a>: Iterator<Item = Self::Segment>
+    where
+        Self: 'a;
+
+    /// Maps the data for the device, for as long as the request lasts.
+    fn segments(&mut self) -> Result<Self::Segments<'_>, Resource>;
+
+    /// By which name the device is to end it: its [`tag`], and how often that
+    /// was used. No other request of its queue has it until long after.
+    fn identifier(&self) -> u16;
+
+    /// Gives it to the device: from here on the identifier is good for one
+    /// [`take`](InFlight::take). Before the device is told of it.
+    fn launch(self);
+}
+
+/// Bits of an identifier that are the request's tag; those above count.
+pub const TAG_BITS: u32 = 12;
+
+/// The tag within an identifier: below the depth of its queue for one of
+/// [`DeviceRequest::identifier`], anything for one that a device made up.
+pub const fn tag(identifier: u16) -> u16 {
+    identifier & ((1 << TAG_BITS) - 1)
+}
+
+/// The requests of a hardware queue that its device has.
+pub trait InFlight {
+    /// Those requests.
+    type Request: Request;
+
+    /// The request of this identifier, if the device has it; it can be taken
+    /// once. Any number may be asked for: a device names them.
+    fn take(&self, identifier: u16) -> Option<Self::Request>;
+}
+
 /// A walk over the data of a request, from its first byte to its last.
 ///
 /// The memory belongs to whoever made the request, who may look at it and

@@ -13,4 +13,7 @@
 #![warn(missing_docs)]
 
 pub mod block;
+pub mod device;
+pub mod dma;
 pub mod memory;
+pub mod registers;

@@ -8,9 +8,11 @@
 
 pub mod count;
 mod delay;
+pub mod dma;
 pub mod load;
 pub mod memory;
 pub mod nullblk;
+pub mod nvme;
 mod placement;
 pub mod request;
 pub mod switches;

@@ -1,0 +1,172 @@
+//! An I/O queue pair: requests on their way to the controller, and back.
+
+use kit::block::{tag, DeviceRequest, InFlight, Operation, Resource, Status};
+use kit::device::Device;
+use kit::dma::Dma;
+use kit::registers::Registers;
+use zerocopy::little_endian::{U32, U64};
+
+use crate::command::{Blocks, Command, Range};
+use crate::completion_queue::CompletionQueue;
+use crate::identify::Namespace;
+use crate::prp::PrpLists;
+use crate::submission_queue::SubmissionQueue;
+
+pub(crate) type Memory<D> = <<D as Device>::Dma as Dma>::Memory;
+pub(crate) type DoorbellOf<D> = <<D as Device>::Registers as Registers>::Doorbell;
+
+/// A queue pair that the controller has made. The halves are used by whoever
+/// submits and by whoever is interrupted or polls.
+///
+/// Dropping one gives its memory back, so the controller must have been
+/// stopped, or have deleted the queues.
+pub struct IoQueue<D: Device> {
+    /// Number of the pair, 1 or more.
+    pub number: u16,
+    /// The vector by which it interrupts; `None` for a pair that is polled.
+    pub vector: Option<u16>,
+    /// Requests that may be in flight: their tags are below.
+    pub depth: u16,
+    /// Where requests go.
+    pub submissions: Submissions<D>,
+    /// Where they come back.
+    pub completions: Completions<D>,
+}
+
+/// The half that submits.
+pub struct Submissions<D: Device> {
+    pub(crate) queue: SubmissionQueue<DoorbellOf<D>, Memory<D>>,
+    pub(crate) lists: PrpLists<Memory<D>>,
+}
+
+/// A request that cannot be submitted for lack of something; it is to be
+/// offered again.
+#[derive(Debug)]
+pub struct Busy<R> {
+    /// The request.
+    pub request: R,
+    /// What is lacking.
+    pub lack: Resource,
+}
+
+impl<D: Device> Submissions<D> {
+    /// Puts a request for a namespace into the queue; the controller learns of
+    /// it by [`commit`](Submissions::commit). A request that no command can
+    /// say ends at once.
+    #[inline]
+    pub fn submit<R: DeviceRequest>(
+        &mut self,
+        namespace: &Namespace,
+        mut request: R,
+    ) -> Result<(), Busy<R>> {
+        let identifier = request.identifier();
+        // `bytes` and `position` are whole logical blocks, by the ring's
+        // contract.
+        let sectors_shift = u32::from(namespace.block_shift) - 9;
+        let blocks = Blocks {
+            namespace: namespace.number,
+            first: request.position() >> sectors_shift,
+            count: request.bytes() >> namespace.block_shift,
+        };
+        let command = match request.operation() {
+            Operation::Read => Command::read(blocks),
+            Operation::Write => Command::write(blocks, request.fua()),
+            Operation::Flush => {
+                self.launch(Command::flush(namespace.number), request);
+                return Ok(());
+            }
+            Operation::WriteZeroes => {
+                self.launch(Command::write_zeroes(blocks, true), request);
+                return Ok(());
+            }
+            Operation::Discard => {
+                self.deallocate(blocks, request);
+                return Ok(());
+            }
+            _ => {
+                request.end(Status::NotSupported);
+                return Ok(());
+            }
+        };
+        let described = request
+            .segments()
+            .map(|segments| self.lists.describe(tag(identifier), segments));
+        match described {
+            Ok(Ok(data)) => self.launch(command.with_prp(data), request),
+            // The ring's limits make no such requests.
+            Ok(Err(_)) => request.end(Status::Io),
+            Err(lack) => return Err(Busy { request, lack }),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn launch<R: DeviceRequest>(&mut self, mut command: Command, request: R) {
+        command.identifier.set(request.identifier());
+        self.queue.push(&command);
+        request.launch();
+    }
+
+    /// One range, which lies where the command's list would be.
+    fn deallocate<R: DeviceRequest>(&mut self, blocks: Blocks, request: R) {
+        let range = Range {
+            attributes: U32::new(0),
+            blocks: U32::new(blocks.count),
+            first: U64::new(blocks.first),
+        };
+        match self.lists.store(tag(request.identifier()), &range) {
+            Some(address) => {
+                let command = Command::deallocate(blocks.namespace, 1);
+                self.launch(command.with_prp([address, 0]), request);
+            }
+            None => request.end(Status::Io),
+        }
+    }
+
+    /// Tells the controller of all requests up to here, by one doorbell.
+    #[inline]
+    pub fn commit(&mut self) {
+        self.queue.commit();
+    }
+}
+
+/// The half that completes.
+pub struct Completions<D: Device> {
+    pub(crate) queue: CompletionQueue<DoorbellOf<D>, Memory<D>>,
+    /// Completions of what was not in flight.
+    pub(crate) unknown: u64,
+}
+
+impl<D: Device> Completions<D> {
+    /// Ends the requests that the controller has completed, at most a
+    /// queueful, and answers how many entries there were. `end` gives each
+    /// back.
+    ///
+    /// A completion that names no request in flight (stale, repeated,
+    /// impossible) is counted and ignored.
+    #[inline]
+    pub fn process<F: InFlight>(
+        &mut self,
+        requests: &F,
+        mut end: impl FnMut(F::Request, Status),
+    ) -> u32 {
+        let mut found = 0;
+        while found < u32::from(self.queue.entries()) {
+            let Some(completion) = self.queue.next() else {
+                break;
+            };
+            found += 1;
+            match requests.take(completion.identifier.get()) {
+                Some(request) => end(request, completion.status().to_block()),
+                None => self.unknown += 1,
+            }
+        }
+        self.queue.commit();
+        found
+    }
+
+    /// How many completions named no request in flight.
+    pub fn unknown(&self) -> u64 {
+        self.unknown
+    }
+}
