@@ -38,10 +38,35 @@ fn compile(crate_root: &Path, out: &Path, name: &str, tests: bool) -> Option<Str
                 .exists()
                 .then(|| format!("--extern=kit={}", out.join("libkit.rmeta").display())),
         )
+        .args(zerocopy())
         .arg(crate_root)
         .output()
         .expect("rustc runs");
     (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Where cargo has put zerocopy, the one crate that kit and drivers may have:
+/// beside this test, the newest if there are several.
+fn zerocopy() -> Vec<String> {
+    let test = std::env::current_exe().expect("this test is somewhere");
+    let folder = test.parent().expect("in a folder").to_owned();
+    let newest = |begin: &str, end: &str| {
+        let files = fs::read_dir(&folder).expect("it can be listed");
+        let fits = files.flatten().filter(|file| {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with(begin) && name.ends_with(end)
+        });
+        let newest = fits.max_by_key(|file| file.metadata().and_then(|data| data.modified()).ok());
+        newest.map(|file| file.path().display().to_string())
+    };
+    let library = newest("libzerocopy-", ".rlib").expect("cargo built zerocopy");
+    let derive = newest("libzerocopy_derive-", ".so").expect("and its macros");
+    vec![
+        format!("--extern=zerocopy={library}"),
+        format!("--extern=zerocopy_derive={derive}"),
+        format!("-Ldependency={}", folder.display()),
+    ]
 }
 
 fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
