@@ -5,10 +5,11 @@ use zerocopy::little_endian::{U16, U32};
 use zerocopy::IntoBytes;
 
 use crate::command::Completion;
-use crate::controller::{Controller, Late, LateWork};
+use crate::controller::Controller;
 use crate::faults::{Action, Corruption, Kind};
 use crate::memory::Memory;
 use crate::status::Status;
+use crate::work::{Late, LateWork};
 
 impl<M: Memory> Controller<M> {
     /// Completes a command of a submission queue.

@@ -108,6 +108,9 @@ impl NamespaceConfig {
 /// what matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// PCI vendor identifier, for the vendor and the subsystem vendor; 0 is
+    /// nobody's.
+    pub vendor: u16,
     /// Serial number, ASCII, up to 20 characters.
     pub serial: String,
     /// Model number, ASCII, up to 40 characters.
@@ -165,6 +168,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            vendor: 0,
             serial: "RF0001".into(),
             model: "Ringfence NVMe model".into(),
             firmware: "1.0".into(),

@@ -4,10 +4,11 @@
 use std::sync::atomic::{fence, Ordering};
 
 use crate::command::Command;
-use crate::controller::{Controller, Life};
+use crate::controller::Controller;
 use crate::events::AsyncEvent;
+use crate::life::Life;
 use crate::memory::Memory;
-use crate::queues::InvalidDoorbell;
+use crate::queues::{CompletionQueue, InvalidDoorbell};
 use crate::status::Status;
 
 /// The buffers that the host gave by Doorbell Buffer Config. They are laid out
@@ -92,7 +93,7 @@ impl<M: Memory> Controller<M> {
         }
         self.queues.unblock(id);
         // A pin is a level: it falls when the host has taken everything.
-        let is_empty = |cq: &crate::queues::CompletionQueue| cq.vector.is_none() || cq.is_empty();
+        let is_empty = |cq: &CompletionQueue| cq.vector.is_none() || cq.is_empty();
         if self.interrupts.is_pin() && self.queues.completion.iter().flatten().all(is_empty) {
             self.interrupts.clear();
         }

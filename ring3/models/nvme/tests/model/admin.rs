@@ -22,6 +22,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[test]
 fn identify_controller_tells_the_configuration() {
     let mut host = Host::with(Config {
+        vendor: 0x1234,
         serial: "S1".into(),
         model: "A model".into(),
         firmware: "fw".into(),
@@ -36,6 +37,7 @@ fn identify_controller_tells_the_configuration() {
         ..Config::default()
     });
     let data = host.identify(1, 0);
+    assert_eq!(data[..4], [0x34, 0x12, 0x34, 0x12]); // VID, SSVID
     assert_eq!(data[4..24], *b"S1                  ");
     assert_eq!(&data[24..64], format!("{:40}", "A model").as_bytes());
     assert_eq!(data[64..72], *b"fw      ");

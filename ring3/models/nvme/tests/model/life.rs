@@ -119,8 +119,7 @@ fn impossible_settings_end_in_fatal_status_and_a_reset_helps() {
         host.wait(Duration::from_secs(1000));
         assert_eq!(host.controller.read32(CSTS), CSTS_CFS, "{aqa:#x} {cc:#x}");
         host.controller.write32(CC, 0);
-        host.run();
-        assert_eq!(host.controller.read32(CSTS), 0);
+        assert_eq!(host.controller.read32(CSTS), 0); // RDY never was 1
         host.enable();
     }
 }
@@ -217,6 +216,43 @@ fn a_shutdown_takes_its_time_and_stops_commands() {
     host.admin = Pair::new(&host.memory, 0, 32, 32);
     host.enable();
     host.identify(1, 0);
+}
+
+#[test]
+fn memory_is_left_alone_once_a_shutdown_is_complete() {
+    let mut host = Host::with(Config {
+        latency: Duration::from_secs(1),
+        shutdown_delay: Duration::from_millis(10),
+        ..Config::default()
+    });
+    host.admin_later(command(0x0c, 0));
+    host.admin_later(command(0x0a, 0).dw(10, 7));
+    host.controller.write32(CC, CC_ENABLE | 2 << 14);
+    host.run();
+    host.wait(Duration::from_millis(10));
+    assert_eq!(host.controller.read32(CSTS), CSTS_RDY | 2 << 2);
+    host.memory.unmap_all();
+    host.wait(Duration::from_secs(10));
+    assert_eq!(host.memory.refused(), 0);
+    assert_eq!(host.reap_admin(), []);
+}
+
+#[test]
+fn a_controller_can_move_to_another_thread() {
+    struct Nothing;
+    impl nvme_model::Memory for Nothing {
+        fn read(&self, address: u64, to: &mut [u8]) -> Result<(), nvme_model::Fault> {
+            let length = to.len();
+            Err(nvme_model::Fault { address, length })
+        }
+        fn write(&self, address: u64, from: &[u8]) -> Result<(), nvme_model::Fault> {
+            let length = from.len();
+            Err(nvme_model::Fault { address, length })
+        }
+    }
+    let mut controller = nvme_model::Controller::new(Config::default(), Nothing).unwrap();
+    let version = std::thread::spawn(move || controller.read32(VS));
+    assert_eq!(version.join().unwrap(), 0x0002_0000);
 }
 
 #[test]
