@@ -48,7 +48,7 @@ impl<M: Memory> Controller<M> {
 
     /// The host writes a doorbell register.
     pub(crate) fn ring(&mut self, offset: u64, value: u32) {
-        let index = offset / self.doorbell_stride();
+        let index = offset >> (2 + self.config.doorbell_stride);
         let exists = index / 2 <= u64::from(self.config.io_queues);
         if offset % self.doorbell_stride() != 0 || !exists || !matches!(self.life, Life::Ready) {
             self.counters.undefined_accesses += 1;

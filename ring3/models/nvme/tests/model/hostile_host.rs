@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use nvme_model::{Config, InterruptMode, Script};
-use rand::rngs::StdRng;
+use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::host::*;
 
-fn config(random: &mut StdRng) -> Config {
+fn config(random: &mut SmallRng) -> Config {
     Config {
         sgl: random.random(),
         doorbell_buffer: random.random(),
@@ -32,7 +32,7 @@ fn config(random: &mut StdRng) -> Config {
 }
 
 /// A number that is often near an interesting one.
-fn word(random: &mut StdRng) -> u32 {
+fn word(random: &mut SmallRng) -> u32 {
     match random.random_range(0..6) {
         0 => random.random_range(0..8),
         1 => 0,
@@ -43,7 +43,7 @@ fn word(random: &mut StdRng) -> u32 {
     }
 }
 
-fn any_command(random: &mut StdRng, page: u64) -> Command {
+fn any_command(random: &mut SmallRng, page: u64) -> Command {
     let mut words = [0; 16];
     words.fill_with(|| word(random));
     words[0] = u32::from(random.random::<u16>()) << 16 | random.random_range(0..0x10);
@@ -61,7 +61,7 @@ fn any_command(random: &mut StdRng, page: u64) -> Command {
         words[11] &= 0xffff_0000 | 0xf;
         words[12] &= 0x6200_001f;
     }
-    let pointer = |random: &mut StdRng| match random.random_range(0..5) {
+    let pointer = |random: &mut SmallRng| match random.random_range(0..5) {
         0 => random.random(),
         1 => page + random.random_range(0..PAGE),
         2 => page + random.random_range(0..PAGE / 8) * 8,
@@ -71,15 +71,16 @@ fn any_command(random: &mut StdRng, page: u64) -> Command {
     Command(words).prp(prp1, prp2)
 }
 
+/// Plays a host of that seed; gives the number of commands that were fetched.
 fn play(seed: u64, steps: u32, faults: usize) -> u64 {
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = SmallRng::seed_from_u64(seed);
     let mut host = Host::cold(config(&mut random));
     let script = Script::random(seed, faults, 3000, Duration::from_millis(1));
     host.controller.play(script).unwrap();
     // All that the device may touch: eight pages, queues among them.
     let page = host.memory.pages(8);
     host.memory.set(page, &pattern(seed as u8, 8 * 4096));
-    let guard = host.memory.pages(1);
+    let guard = host.memory.pages(2);
     host.memory.unmap(guard..guard + 2 * PAGE);
     let mut pair = host.admin.clone();
     for _ in 0..steps {
@@ -130,7 +131,46 @@ fn play(seed: u64, steps: u32, faults: usize) -> u64 {
         host.now += Duration::from_micros(random.random_range(0..3));
         host.controller.step(host.now);
     }
-    host.controller.counters().commands
+    let commands = host.controller.counters().commands;
+    if faults == 0 {
+        works_after_reset(host);
+    }
+    commands
+}
+
+fn works_after_reset(mut host: Host) {
+    host.controller.write32(CC, 0);
+    host.run();
+    host.wait(Duration::from_secs(1));
+    let csts = host.controller.read32(CSTS);
+    assert_eq!(csts & !(1 << 4), 0); // but for "subsystem reset occurred"
+    host.controller.write32(CSTS, 1 << 4);
+    host.admin = Pair::new(&host.memory, 0, 2, 2);
+    host.enable();
+    let page = host.memory.pages(3);
+    host.memory.set(page, &pattern(0x77, 4096));
+    let mut pair = Pair::new(&host.memory, 1, 2, 2);
+    let mut admin = |command| {
+        host.admin_later(command);
+        host.run();
+        host.wait(Duration::from_micros(1));
+        let done = host.reap_admin();
+        assert_eq!(done.len(), 1, "{:?}", command.0);
+        done[0].ok()
+    };
+    admin(command(0x80, 1)); // 512-byte blocks
+    admin(create_cq(&pair, 0));
+    admin(create_sq(&pair));
+    for command in [write(9, 8, page), read(9, 8, page + PAGE)] {
+        host.write(&mut pair, command);
+        host.ring(&pair);
+        host.run();
+        host.wait(Duration::from_micros(1));
+        let completions = host.reap(&mut pair);
+        assert_eq!(completions.len(), 1);
+        completions[0].ok();
+    }
+    assert_eq!(host.memory.get(page + PAGE, 4096), pattern(0x77, 4096));
 }
 
 #[test]
