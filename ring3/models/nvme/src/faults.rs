@@ -52,6 +52,9 @@ pub enum Action {
     Delay(Duration),
     /// A completion is posted twice.
     Twice,
+    /// A completion is posted, and again that much later, when its identifier
+    /// may be in use for another command.
+    Again(Duration),
     /// A completion is wrong.
     Corrupt(Corruption),
     /// What the command gives to the host is overwritten with bytes from a
@@ -85,7 +88,9 @@ impl Action {
         match self {
             Self::Drop => !matches!(event, Event::RegisterRead(_) | Event::Time(_)),
             Self::Delay(_) => matches!(event, Event::Command(_) | Event::Completion(_)),
-            Self::Twice | Self::Corrupt(_) => matches!(event, Event::Completion(_)),
+            Self::Twice | Self::Again(_) | Self::Corrupt(_) => {
+                matches!(event, Event::Completion(_))
+            }
             Self::Garble(_) => matches!(event, Event::Command(_)),
             Self::ReadAs(_) => matches!(event, Event::RegisterRead(_)),
             _ => true,
@@ -195,7 +200,7 @@ impl Random {
     }
 
     fn action(&mut self, longest: Duration) -> Action {
-        match self.below(14) {
+        match self.below(15) {
             0 => Action::Drop,
             1 => Action::Delay(self.duration(longest)),
             2 => Action::Twice,
@@ -209,6 +214,7 @@ impl Random {
             10 => Action::LateReady(self.duration(longest)),
             11 => Action::NeverReset,
             12 => Action::NeverShutDown,
+            13 => Action::Again(self.duration(longest)),
             _ => Action::SpuriousInterrupt(self.below(64) as u16),
         }
     }

@@ -158,7 +158,7 @@ impl Namespace {
                 let bytes = self.bytes_of(page, offset, length)?;
                 if let Some(address) = &mut address {
                     memory.write(*address, bytes)?;
-                    *address += length as u64;
+                    *address = address.wrapping_add(length as u64);
                 }
             }
             at += u64::from(segment.length);
@@ -183,7 +183,7 @@ impl Namespace {
                 self.change(piece, durable, |bytes| {
                     memory.read(address, bytes).map_err(Status::from)
                 })?;
-                address += piece.2 as u64;
+                address = address.wrapping_add(piece.2 as u64);
             }
             at += u64::from(segment.length);
         }
@@ -208,7 +208,7 @@ impl Namespace {
                 if host[..length] != *self.bytes_of(page, offset, length)? {
                     return Err(Status::COMPARE_FAILURE);
                 }
-                address += length as u64;
+                address = address.wrapping_add(length as u64);
             }
             at += u64::from(segment.length);
         }

@@ -101,7 +101,10 @@ impl CompletionQueue {
 
     /// Takes the entry at the tail: gives its bus address and phase tag.
     pub fn advance(&mut self) -> (u64, bool) {
-        let entry = (self.base + 16 * u64::from(self.tail), self.phase);
+        let entry = (
+            self.base.wrapping_add(16 * u64::from(self.tail)),
+            self.phase,
+        );
         self.tail = next(self.tail, self.size);
         if self.tail == 0 {
             self.phase = !self.phase;

@@ -195,7 +195,9 @@ impl<M: Memory> Controller<M> {
             self.queues.ready.remove(id);
             return false;
         };
-        let address = queue.base + Command::SIZE as u64 * u64::from(queue.head);
+        let address = queue
+            .base
+            .wrapping_add(Command::SIZE as u64 * u64::from(queue.head));
         let cq = queue.cq;
         if self.queues.cq(cq).is_some_and(|cq| cq.is_full()) && !self.look_for_room(cq) {
             self.queues.ready.remove(id);
@@ -300,7 +302,7 @@ impl<M: Memory> Controller<M> {
                 let now = (segment.length - at).min(8);
                 let _ = self
                     .memory
-                    .write(address + u64::from(at), &bytes[..now as usize]);
+                    .write(address.wrapping_add(at.into()), &bytes[..now as usize]);
                 at += now;
             }
         }

@@ -288,12 +288,13 @@ fn memory_that_is_not_mapped_is_a_transfer_error() {
         (0x05, pages[1], 0, 8),
         (0x09, pages[1], 0, 1),
         (0x02, u64::MAX - 4095, 0, 8),
+        (0x01, u64::MAX - 2047, 0, 8),
     ] {
         let io = command(opcode, 1).prp(prp1, prp2).blocks(0, blocks);
         bench.io(io).fails(Status::DATA_TRANSFER_ERROR);
     }
-    assert_eq!(bench.memory().refused(), 7);
-    assert_eq!(bench.host.controller.counters().refused_accesses, 7);
+    assert_eq!(bench.memory().refused(), 8);
+    assert_eq!(bench.host.controller.counters().refused_accesses, 8);
 }
 
 #[test]

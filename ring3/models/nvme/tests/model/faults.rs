@@ -153,6 +153,14 @@ fn twice_posts_a_completion_twice() {
 }
 
 #[test]
+fn again_posts_a_completion_once_more_later() {
+    let mut bench = Bench::playing(Event::Completion(2), Action::Again(SECOND));
+    assert_eq!(ids(&bench.three()), [100, 101, 102]);
+    bench.wait();
+    assert_eq!(ids(&bench.reap()), [101]);
+}
+
+#[test]
 fn corrupt_changes_one_field() {
     let right = Bench::new().three()[1];
     let cases = [

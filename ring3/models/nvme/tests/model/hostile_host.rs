@@ -3,16 +3,21 @@
 
 use std::time::Duration;
 
-use nvme_model::{Config, InterruptMode, Script};
+use nvme_model::{Config, Controller, Fault, InterruptMode, Memory, Script};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::host::*;
 
 fn config(random: &mut SmallRng) -> Config {
+    let interrupts = match random.random_range(0..3) {
+        0 => InterruptMode::Pin,
+        1 => InterruptMode::Msix(1),
+        _ => InterruptMode::Msix(5),
+    };
     Config {
         sgl: random.random(),
-        doorbell_buffer: random.random(),
+        doorbell_buffer: interrupts != InterruptMode::Pin && random.random(),
         write_cache: random.random(),
         subsystem_reset: random.random(),
         io_queues: random.random_range(1..5),
@@ -22,11 +27,7 @@ fn config(random: &mut SmallRng) -> Config {
         commands_per_step: random.random_range(1..20),
         latency: Duration::from_micros(random.random_range(0..2)),
         reset_delay: Duration::from_micros(random.random_range(0..9)),
-        interrupts: match random.random_range(0..3) {
-            0 => InterruptMode::Pin,
-            1 => InterruptMode::Msix(1),
-            _ => InterruptMode::Msix(5),
-        },
+        interrupts,
         ..Config::default()
     }
 }
@@ -183,4 +184,44 @@ fn no_host_makes_the_controller_panic() {
 fn nor_does_one_with_a_faulty_device() {
     let commands: u64 = (1000..1060).map(|seed| play(seed, 1500, 30)).sum();
     assert!(commands > 1_000, "only {commands} commands got through");
+}
+
+/// Memory everywhere, which reads as one byte.
+struct Everywhere(u8);
+
+impl Memory for Everywhere {
+    fn read(&self, _: u64, to: &mut [u8]) -> Result<(), Fault> {
+        to.fill(self.0);
+        Ok(())
+    }
+
+    fn write(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[test]
+fn queues_and_data_at_the_end_of_all_addresses_wrap() {
+    for byte in [0x00, 0x01, 0x02, 0x05, 0x06, 0x09, 0x0c, 0x10, 0xff] {
+        let config = Config {
+            sgl: true,
+            ..Config::default()
+        };
+        let mut controller = Controller::new(config, Everywhere(byte)).unwrap();
+        controller.write32(AQA, 0x0fff_0fff);
+        controller.write64(ASQ, u64::MAX);
+        controller.write64(ACQ, u64::MAX);
+        controller.write32(CC, CC_ENABLE);
+        controller.step(Duration::ZERO);
+        controller.write32(0x1000, 4095);
+        for _ in 0..100 {
+            controller.step(Duration::ZERO);
+        }
+        let counters = controller.counters();
+        assert_eq!(counters.commands, 4095);
+        // Of Asynchronous Event Request, the first waits, and it is the same
+        // identifier ever after.
+        let waits = u64::from(byte == 0x0c);
+        assert_eq!(counters.completions, 4095 - waits);
+    }
 }

@@ -290,13 +290,21 @@ fn queue_memory_that_is_not_mapped_is_fatal() {
 
 #[test]
 fn impossible_configurations_are_refused_with_their_range() {
-    let cases: [(Config, &str); 6] = [
+    let cases: [(Config, &str); 7] = [
         (
             Config {
                 io_queues: 0,
                 ..Config::default()
             },
             "io_queues 0: must be 1 to 65534",
+        ),
+        (
+            Config {
+                doorbell_buffer: true,
+                interrupts: nvme_model::InterruptMode::Pin,
+                ..Config::default()
+            },
+            "doorbell_buffer: a pin falls by a doorbell register; take Msix interrupts",
         ),
         (
             Config {
