@@ -247,3 +247,34 @@ fn buffers_that_are_not_mapped_are_fatal() {
     bench.wake();
     assert_eq!(bench.host.controller.read32(CSTS), CSTS_RDY | CSTS_CFS);
 }
+
+#[test]
+fn a_command_added_while_event_index_is_written_is_not_missed() {
+    let mut bench = Bench::new(0);
+    bench.submit(1);
+    let entry = read(7, 1, bench.page);
+    bench.host.write(&mut bench.pair, entry);
+    // The host has looked at EventIdx (0), and writes its shadow just after the
+    // controller has written EventIdx (1).
+    let offset = bench.tail_offset();
+    let memory = &bench.host.memory;
+    memory.set_on_write(bench.event + offset, bench.shadow + offset, 2);
+    let doorbell = bench.host.tail_doorbell(2);
+    bench.host.controller.write32(doorbell, 1);
+    bench.host.run();
+    assert_eq!(bench.take(), 2);
+}
+
+#[test]
+fn room_made_while_event_index_is_written_is_not_missed() {
+    let mut bench = Bench::new(0);
+    bench.submit(7);
+    bench.wake();
+    assert_eq!(bench.host.take(&mut bench.pair).len(), 7);
+    bench.submit(2);
+    let offset = bench.head_offset();
+    let memory = &bench.host.memory;
+    memory.set_on_write(bench.event + offset, bench.shadow + offset, 7);
+    bench.wake();
+    assert_eq!(bench.take(), 2);
+}

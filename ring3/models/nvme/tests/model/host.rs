@@ -35,6 +35,7 @@ pub struct HostMemory {
     refused: RefCell<Vec<Fault>>,
     writes: Cell<u64>,
     reads: RefCell<Vec<(u64, usize)>>,
+    on_write: Cell<Option<(u64, u64, u32)>>,
 }
 
 impl HostMemory {
@@ -46,6 +47,7 @@ impl HostMemory {
             refused: RefCell::default(),
             writes: Cell::new(0),
             reads: RefCell::default(),
+            on_write: Cell::default(),
         }
     }
 
@@ -89,6 +91,12 @@ impl HostMemory {
         self.unmap(BASE..BASE + SIZE as u64);
     }
 
+    /// As another thread of the host would: once the device has written at
+    /// `when`, `value` is at `address`.
+    pub fn set_on_write(&self, when: u64, address: u64, value: u32) {
+        self.on_write.set(Some((when, address, value)));
+    }
+
     /// Accesses that were refused so far.
     pub fn refused(&self) -> usize {
         self.refused.borrow().len()
@@ -122,6 +130,10 @@ impl HostMemory {
     }
 }
 
+fn address_of(at: usize) -> u64 {
+    BASE + at as u64
+}
+
 impl Memory for HostMemory {
     fn read(&self, address: u64, to: &mut [u8]) -> Result<(), Fault> {
         let at = self.check(address, to.len())?;
@@ -134,6 +146,12 @@ impl Memory for HostMemory {
         let at = self.check(address, from.len())?;
         self.writes.set(self.writes.get() + 1);
         self.bytes.borrow_mut()[at..at + from.len()].copy_from_slice(from);
+        if let Some((when, address, value)) = self.on_write.get() {
+            if when == address_of(at) {
+                self.on_write.set(None);
+                self.set(address, &value.to_le_bytes());
+            }
+        }
         Ok(())
     }
 }

@@ -13,3 +13,4 @@ mod life;
 mod nvm;
 mod power_loss;
 mod queues;
+mod status;
