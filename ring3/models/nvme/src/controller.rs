@@ -167,7 +167,9 @@ impl<M: Memory> Controller<M> {
             Action::LateReady(by) => self.broken.late_ready = Some(by),
             Action::NeverReset => self.broken.never_reset = true,
             Action::NeverShutDown => self.broken.never_shut_down = true,
-            Action::SpuriousInterrupt(vector) if vector < self.config.vectors() => {
+            Action::SpuriousInterrupt(vector)
+                if vector < self.config.vectors() && !self.broken.removed =>
+            {
                 self.interrupts.raise(vector);
             }
             _ => {}

@@ -79,22 +79,16 @@ impl<M: Memory> Controller<M> {
         !self.features.write_cache || command.dw12.get() & FUA != 0
     }
 
-    /// Read (§3.2.4).
+    /// Read (§3.2.4). With FUA, what is read is on the medium first.
     fn read(&mut self, command: &Command) -> Result<(), Status> {
         let (start, length) = self.range(command)?;
         self.locate(command, length, Direction::ToHost, true)?;
-        let nsid = command.nsid.get() as usize;
-        let namespace = self.namespaces[nsid - 1].as_ref();
+        let namespace = self.namespaces[command.nsid.get() as usize - 1].as_mut();
         let namespace = namespace.ok_or(Status::INVALID_FIELD)?;
-        if command.dw12.get() & FUA != 0 && self.features.write_cache {
-            // FUA: what is read is on the medium first.
-            self.active_namespace(command.nsid.get())?.flush();
-            let namespace = self.namespaces[nsid - 1].as_ref();
-            let namespace = namespace.ok_or(Status::INVALID_FIELD)?;
-            namespace.read(&self.memory, start, &self.segments)?;
-        } else {
-            namespace.read(&self.memory, start, &self.segments)?;
+        if command.dw12.get() & FUA != 0 {
+            namespace.flush();
         }
+        namespace.read(&self.memory, start, &self.segments)?;
         self.logs.reads += 1;
         self.logs.read_bytes += length;
         Ok(())

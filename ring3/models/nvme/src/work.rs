@@ -72,7 +72,7 @@ impl From<Result<u32, Status>> for Outcome {
 
 impl<M: Memory> Controller<M> {
     /// Goes on, `now` being the time on the owner's clock, which never goes
-    /// back. Fetches at most [`Config::commands_per_step`] commands.
+    /// back. Fetches at most [`Config::commands_per_step`](crate::Config::commands_per_step) commands.
     pub fn step(&mut self, now: Duration) -> Step {
         self.now = self.now.max(now);
         while let Some(action) = self.faults.take_due(self.now) {
