@@ -1,12 +1,9 @@
-//! What the model itself costs: nanoseconds a 4 KiB command, with a host that
-//! does nothing but write entries and doorbells.
-//!
-//! `cargo run --release -p ringfence-model-nvme --example speed [SECONDS]`
+//! A host that does nothing but write entries and doorbells.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nvme_model::{Config, Controller, Fault, Memory};
+use nvme_model::{Config, Controller, Fault, Memory, NamespaceConfig};
 
 const PAGE: u64 = 4096;
 const QUEUE: u32 = 64;
@@ -42,7 +39,8 @@ impl Memory for Flat {
     }
 }
 
-struct Host {
+/// A host with one I/O queue pair of 64 entries and a page for each.
+pub struct Host {
     controller: Controller<Flat>,
     tail: u32,
     head: u32,
@@ -50,9 +48,10 @@ struct Host {
 }
 
 impl Host {
-    fn new(blocks: u64) -> Self {
+    /// `blocks` blocks of 512 bytes.
+    pub fn new(blocks: u64) -> Self {
         let config = Config {
-            namespaces: vec![nvme_model::NamespaceConfig::new(1, blocks)],
+            namespaces: vec![NamespaceConfig::new(1, blocks)],
             ..Config::default()
         };
         let memory = vec![0; (DATA + u64::from(QUEUE) * PAGE) as usize];
@@ -90,8 +89,8 @@ impl Host {
         self.controller.memory().write(at, &entry).expect("memory");
     }
 
-    /// `depth` commands from their doorbell to their completions.
-    fn round(&mut self, opcode: u8, depth: u32, lba: impl Fn(u32) -> u32) {
+    /// `depth` commands, up to 63, of eight blocks at `lba(i)`, from their doorbell to their completions.
+    pub fn round(&mut self, opcode: u8, depth: u32, lba: impl Fn(u32) -> u32) {
         for i in 0..depth {
             let data = DATA + u64::from(i) * PAGE;
             self.put(SQ + 64 * u64::from(self.tail), opcode, data, [lba(i), 0]);
@@ -112,44 +111,5 @@ impl Host {
         }
         self.controller.write32(0x100c, self.head);
         self.controller.interrupts().for_each(drop);
-    }
-}
-
-/// Nanoseconds that this thread has been on a processor, which others on the
-/// machine do not lengthen.
-fn on_processor() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-    let first = text.split(' ').next().and_then(|first| first.parse().ok());
-    first.expect("a number of nanoseconds first in schedstat")
-}
-
-fn main() {
-    let seconds = std::env::args().nth(1).map_or(1.0, |seconds| {
-        seconds.parse().expect("a number of seconds, such as 0.5")
-    });
-    let limit = Duration::from_secs_f64(seconds);
-    let blocks = 1 << 15; // 16 MiB
-    for (name, opcode) in [("write", 0x01), ("read", 0x02)] {
-        for depth in [1, 32] {
-            let mut host = Host::new(blocks.into());
-            for i in (0..blocks).step_by(8) {
-                host.round(0x01, 1, |_| i);
-            }
-            let mut rounds = 0_u32;
-            let start = Instant::now();
-            let processor = on_processor();
-            let mut seed = 1_u32;
-            while start.elapsed() < limit {
-                for _ in 0..256 {
-                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    let base = seed >> 8;
-                    host.round(opcode, depth, |i| (base + 1013 * i) % (blocks / 8) * 8);
-                }
-                rounds += 256;
-            }
-            let spent = on_processor() - processor;
-            let each = spent as f64 / (f64::from(rounds) * f64::from(depth));
-            println!("{name} 4k, depth {depth}: {each:.1} ns a command");
-        }
     }
 }
