@@ -92,7 +92,11 @@ impl<M: Memory> Controller<M> {
             self.read_head(id);
         }
         self.queues.unblock(id);
-        // A pin is a level: it falls when the host has taken everything.
+        self.lower_pin();
+    }
+
+    /// A pin is a level: it falls when the host has taken everything.
+    pub(crate) fn lower_pin(&mut self) {
         let is_empty = |cq: &CompletionQueue| cq.vector.is_none() || cq.is_empty();
         if self.interrupts.is_pin() && self.queues.completion.iter().flatten().all(is_empty) {
             self.interrupts.clear();

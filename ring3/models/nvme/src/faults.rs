@@ -17,7 +17,8 @@ pub enum Event {
     RegisterRead(u64),
     /// That write of a register or doorbell.
     RegisterWrite(u64),
-    /// That interrupt is about to be raised.
+    /// That interrupt is about to be raised. A vector that was raised and not
+    /// taken yet is not raised again.
     Interrupt(u64),
     /// The first step at that time or later.
     Time(Duration),

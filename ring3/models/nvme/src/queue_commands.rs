@@ -113,6 +113,7 @@ impl<M: Memory> Controller<M> {
             return Err(Status::INVALID_QUEUE_DELETION);
         }
         self.queues.completion[usize::from(id)] = None;
+        self.lower_pin();
         self.late.retain(|late| match late.what {
             LateWork::Command { .. } => true,
             LateWork::Completion { cq, .. } => cq != id,

@@ -407,8 +407,14 @@ impl Host {
 
     #[track_caller]
     pub fn make_pair(&mut self, id: u16, sq_size: u32, cq_size: u32) -> Pair {
+        self.make_pair_at(id, sq_size, cq_size, id)
+    }
+
+    /// A pair with that interrupt vector.
+    #[track_caller]
+    pub fn make_pair_at(&mut self, id: u16, sq_size: u32, cq_size: u32, vector: u16) -> Pair {
         let pair = Pair::new(&self.memory, id, sq_size, cq_size);
-        self.admin(create_cq(&pair, id)).ok();
+        self.admin(create_cq(&pair, vector)).ok();
         self.admin(create_sq(&pair)).ok();
         pair
     }

@@ -297,6 +297,24 @@ fn a_pin_stays_up_until_all_is_taken_and_can_be_masked() {
 }
 
 #[test]
+fn a_pin_falls_with_the_queue_that_held_it_up() {
+    let mut host = Host::with(Config {
+        interrupts: InterruptMode::Pin,
+        ..Config::default()
+    });
+    let mut pair = host.make_pair_at(1, 4, 4, 0);
+    let page = host.memory.pages(2);
+    host.write(&mut pair, read(0, 1, page));
+    host.ring(&pair);
+    host.run();
+    assert_eq!(host.controller.interrupts().next(), Some(0));
+    host.admin(command(0x00, 0).dw(10, 1)).ok();
+    assert_eq!(host.controller.interrupts().next(), Some(0));
+    host.admin(command(0x04, 0).dw(10, 1)).ok();
+    assert_eq!(host.controller.interrupts().next(), None);
+}
+
+#[test]
 fn one_queue_pair_and_one_vector_suffice() {
     let mut host = Host::with(Config {
         io_queues: 1,
