@@ -7,7 +7,7 @@ use crate::config::{Config, Invalid};
 use crate::data::Segment;
 use crate::doorbells::Shadow;
 use crate::events::Events;
-use crate::faults::{Action, Faults, Misfit, Script};
+use crate::faults::{Action, Faults, Misfit, Rule, Script};
 use crate::features::Features;
 use crate::interrupts::{Interrupts, Raised};
 use crate::life::{Life, Shutdown};
@@ -134,6 +134,12 @@ impl<M: Memory> Controller<M> {
         script.check()?;
         self.faults = Faults::new(script);
         Ok(())
+    }
+
+    /// The rules of the script that were not applied yet: a test can so see
+    /// whether its fault has happened.
+    pub fn waiting_rules(&self) -> &[Rule] {
+        self.faults.waiting()
     }
 
     /// The host's memory.

@@ -258,6 +258,11 @@ impl Faults {
         }
     }
 
+    /// The rules that were not applied yet.
+    pub fn waiting(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// Counts an event; whether a rule may be waiting for one.
     #[inline]
     pub fn count(&mut self, kind: Kind) -> bool {

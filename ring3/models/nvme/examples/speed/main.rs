@@ -22,28 +22,36 @@ fn main() {
         seconds.parse().expect("a number of seconds, such as 0.5")
     });
     let limit = Duration::from_secs_f64(seconds);
-    let blocks = 1 << 15; // 16 MiB
-    for (name, opcode) in [("write", 0x01), ("read", 0x02)] {
-        for depth in [1, 32] {
-            let mut host = Host::new(blocks.into());
-            for i in (0..blocks).step_by(8) {
-                host.round(0x01, 1, |_| i);
+    for mebibytes in [1, 64] {
+        println!("namespace of {mebibytes} MiB, addresses at random:");
+        let blocks = mebibytes << 11;
+        for (name, opcode) in [("write", 0x01), ("read", 0x02)] {
+            for depth in [1, 32] {
+                let each = measure(opcode, depth, blocks, limit);
+                println!("  {name} 4k, depth {depth}: {each:.1} ns a command");
             }
-            let mut rounds = 0_u32;
-            let start = Instant::now();
-            let processor = on_processor();
-            let mut seed = 1_u32;
-            while start.elapsed() < limit {
-                for _ in 0..256 {
-                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    let base = seed >> 8;
-                    host.round(opcode, depth, |i| (base + 1013 * i) % (blocks / 8) * 8);
-                }
-                rounds += 256;
-            }
-            let spent = on_processor() - processor;
-            let each = spent as f64 / (f64::from(rounds) * f64::from(depth));
-            println!("{name} 4k, depth {depth}: {each:.1} ns a command");
         }
     }
+}
+
+/// Nanoseconds a command.
+fn measure(opcode: u8, depth: u32, blocks: u32, limit: Duration) -> f64 {
+    let mut host = Host::new(blocks.into());
+    for lba in (0..blocks).step_by(8) {
+        host.round(0x01, 1, |_| lba);
+    }
+    let mut rounds = 0_u32;
+    let mut seed = 1_u32;
+    let start = Instant::now();
+    let before = on_processor();
+    while start.elapsed() < limit {
+        for _ in 0..256 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let base = seed >> 8;
+            host.round(opcode, depth, |i| (base + 1013 * i) % (blocks / 8) * 8);
+        }
+        rounds += 256;
+    }
+    let spent = on_processor() - before;
+    spent as f64 / (f64::from(rounds) * f64::from(depth))
 }

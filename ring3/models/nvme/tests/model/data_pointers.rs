@@ -253,7 +253,7 @@ fn impossible_prps_are_refused_before_data_moves() {
     let list = bench.memory().pages(2);
     let at_border = list + PAGE - 16;
     let cases: [(u64, u64, u32, &[u64]); 8] = [
-        (pages[0] + 2, 0, 1, &[]),
+        (pages[0] + 2, pages[3], 1, &[]),
         (pages[0] + 1, pages[1], 8, &[]),
         (pages[0], pages[1] + 4, 16, &[]),
         (pages[0] + 512, pages[1] + 512, 8, &[]),
@@ -264,7 +264,7 @@ fn impossible_prps_are_refused_before_data_moves() {
     ];
     let writes = |bench: &Bench| bench.memory().writes();
     for (prp1, prp2, blocks, entries) in cases {
-        bench.memory().set64(prp2 & !7, entries);
+        bench.memory().set64(prp2, entries);
         let before = writes(&bench);
         let read = command(0x02, 1).prp(prp1, prp2).blocks(0, blocks);
         bench.io(read).fails(Status::INVALID_PRP_OFFSET);

@@ -347,7 +347,9 @@ fn several_faults_can_meet_in_one_event() {
         rule(Action::SpuriousInterrupt(3)),
     ]);
     bench.host.controller.play(script).unwrap();
+    assert_eq!(bench.host.controller.waiting_rules().len(), 3);
     assert_eq!(ids(&bench.three()), [100, 9, 9, 102]);
+    assert_eq!(bench.host.controller.waiting_rules(), []);
     let raised: Vec<_> = bench.host.controller.interrupts().collect();
     assert_eq!(raised, [1, 3]);
 }
