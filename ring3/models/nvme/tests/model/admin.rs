@@ -254,9 +254,17 @@ fn event_requests_are_limited_and_reset_forgets_them() {
     host.run();
     host.admin = Pair::new(&host.memory, 0, 32, 32);
     host.enable();
+    for (feature, value) in [(0x0b, 0b10), (0x04, 350)] {
+        let set = command(0x09, 0).dw(10, feature).dw(11, value);
+        host.admin(set).ok();
+    }
     host.controller.set_temperature(500);
     host.run();
     assert_eq!(host.reap_admin(), []);
+    // The event waits for a request of this life.
+    let event = host.admin_later(command(0x0c, 0));
+    host.run();
+    assert_eq!(host.reap_admin()[0].id, event);
 }
 
 #[test]

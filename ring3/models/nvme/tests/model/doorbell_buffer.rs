@@ -1,6 +1,6 @@
 //! Doorbell Buffer Config: shadow doorbells and EventIdx.
 
-use nvme_model::{Config, Status};
+use nvme_model::{Action, Config, Event, Script, Status};
 
 use crate::host::*;
 
@@ -277,4 +277,22 @@ fn room_made_while_event_index_is_written_is_not_missed() {
     memory.set_on_write(bench.event + offset, bench.shadow + offset, 7);
     bench.wake();
     assert_eq!(bench.take(), 2);
+}
+
+#[test]
+fn completions_that_wait_for_room_are_posted_once_it_is_told() {
+    let mut bench = Bench::new(0);
+    let twice = Script::one(Event::Completion(7), Action::Twice);
+    bench.host.controller.play(twice).unwrap();
+    bench.submit(7);
+    bench.wake();
+    // The eighth does not fit, and no command waits with it.
+    assert_eq!(bench.take(), 7);
+    bench.host.run();
+    assert_eq!(bench.take(), 0);
+    assert_eq!(bench.head_event(), 0);
+    let doorbell = bench.host.head_doorbell(2);
+    bench.host.controller.write32(doorbell, bench.pair.head);
+    bench.host.run();
+    assert_eq!(bench.take(), 1);
 }

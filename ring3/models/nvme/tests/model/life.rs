@@ -229,7 +229,8 @@ fn memory_is_left_alone_once_a_shutdown_is_complete() {
     host.admin_later(command(0x0a, 0).dw(10, 7));
     host.controller.write32(CC, CC_ENABLE | 2 << 14);
     host.run();
-    host.wait(Duration::from_millis(10));
+    let rest = Step::Idle { until: None };
+    assert_eq!(host.wait(Duration::from_millis(10)), rest);
     assert_eq!(host.controller.read32(CSTS), CSTS_RDY | 2 << 2);
     host.memory.unmap_all();
     host.wait(Duration::from_secs(10));
