@@ -98,12 +98,16 @@ fn deallocation_and_zeroes_are_cached_too() {
 
 #[test]
 fn zeroes_written_with_fua_survive_over_data_that_is_not_flushed() {
-    let mut bench = Bench::new(true);
-    bench.fill(0, 8, 1, true);
-    bench.io(command(0x08, 1).dw(12, 1 << 25).blocks(0, 8));
-    bench.io(command(0x08, 1).dw(12, 1 << 30).blocks(0, 8));
-    bench.host.controller.power_loss(|_, _| false);
-    assert_eq!(bench.blocks(), [0; 16]);
+    for deallocate in [0, 1 << 25] {
+        let mut bench = Bench::new(true);
+        let zeroes = |flags| command(0x08, 1).dw(12, flags);
+        bench.fill(0, 16, 1, true);
+        bench.io(zeroes(1 << 25).blocks(0, 8));
+        bench.fill(8, 8, 2, false);
+        bench.io(zeroes(1 << 30 | deallocate).blocks(0, 16));
+        bench.host.controller.power_loss(|_, _| false);
+        assert_eq!(bench.blocks(), [0; 16]);
+    }
 }
 
 #[test]

@@ -294,6 +294,11 @@ fn a_pin_stays_up_until_all_is_taken_and_can_be_masked() {
     assert_eq!(host.controller.interrupts().next(), Some(0));
     host.controller.write32(head, 2);
     assert_eq!(host.controller.interrupts().next(), None);
+    // A reset takes the mask away.
+    host.controller.write32(INTMS, 0xffff);
+    host.controller.write32(CC, 0);
+    host.run();
+    assert_eq!(host.controller.read32(INTMS), 0);
 }
 
 #[test]
