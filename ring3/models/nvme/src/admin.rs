@@ -66,7 +66,7 @@ impl<M: Memory> Controller<M> {
         command: &Command,
         length: u64,
     ) -> Result<(), Status> {
-        self.locate(command, length, Direction::ToHost, false)
+        self.locate(command, length, Direction::ToHost)
     }
 
     /// Gives `data` to the host, all of it.

@@ -109,6 +109,7 @@ impl<M: Memory> Controller<M> {
         let delay = possible && !self.broken.never_ready;
         let delay = delay.then_some(self.config.ready_delay.saturating_add(late));
         self.life = Life::Starting(Timer::new(delay));
+        self.shutdown = Shutdown::Not; // one while it was disabled
     }
 
     /// RDY becomes 1: the admin queue is there (§3.5.1).

@@ -322,14 +322,13 @@ impl<M: Memory> Controller<M> {
         command: &Command,
         length: u64,
         direction: Direction,
-        sgl: bool,
     ) -> Result<(), Status> {
         if length > self.config.max_transfer() {
             return Err(Status::INVALID_FIELD); // MDTS
         }
         let rules = Rules {
             page: 1 << self.cc.page_shift(),
-            sgl: sgl && self.config.sgl,
+            sgl: self.config.sgl,
         };
         crate::data::locate(
             &self.memory,

@@ -150,7 +150,10 @@ fn namespace_descriptors_have_an_identifier_of_their_own() {
 
 #[test]
 fn unknown_opcodes_and_fields_are_refused() {
-    let mut host = Host::new();
+    let mut host = Host::with(Config {
+        sgl: true,
+        ..Config::default()
+    });
     let page = host.memory.pages(1);
     host.admin(command(0x55, 0)).fails(Status::INVALID_OPCODE);
     host.admin(command(0x7c, 0).prp(page, page))

@@ -219,6 +219,17 @@ fn a_shutdown_takes_its_time_and_stops_commands() {
 }
 
 #[test]
+fn a_shutdown_while_disabled_ends_when_it_is_enabled() {
+    let mut host = Host::cold(Config::default());
+    host.controller.write32(CC, 1 << 14);
+    host.run();
+    assert_eq!(host.controller.read32(CSTS), 2 << 2);
+    host.controller.write32(CC, 0);
+    host.enable();
+    host.identify(1, 0);
+}
+
+#[test]
 fn memory_is_left_alone_once_a_shutdown_is_complete() {
     let mut host = Host::with(Config {
         latency: Duration::from_secs(1),
