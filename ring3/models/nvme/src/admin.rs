@@ -1,10 +1,11 @@
 //! Admin commands (Base 2.0 §5).
 
 use crate::command::Command;
-use crate::controller::{Controller, LateWork, Outcome};
+use crate::controller::Controller;
 use crate::data::Direction;
 use crate::memory::Memory;
 use crate::status::Status;
+use crate::work::{Late, LateWork, Outcome};
 
 /// Opcodes of admin commands.
 pub(crate) mod opcode {
@@ -65,7 +66,7 @@ impl<M: Memory> Controller<M> {
         command: &Command,
         length: u64,
     ) -> Result<(), Status> {
-        self.locate(command, length, Direction::ToHost, false)
+        self.locate(command, length, Direction::ToHost)
     }
 
     /// Gives `data` to the host, all of it.
@@ -97,7 +98,7 @@ impl<M: Memory> Controller<M> {
 
     /// Abort commands that were fetched and not executed, and this one.
     fn pending_aborts(&self) -> usize {
-        let is_abort = |late: &&crate::controller::Late| match &late.what {
+        let is_abort = |late: &&Late| match &late.what {
             LateWork::Command { sq: 0, command, .. } => command.opcode == opcode::ABORT,
             _ => false,
         };

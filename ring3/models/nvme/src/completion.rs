@@ -5,10 +5,11 @@ use zerocopy::little_endian::{U16, U32};
 use zerocopy::IntoBytes;
 
 use crate::command::Completion;
-use crate::controller::{Controller, Late, LateWork};
+use crate::controller::Controller;
 use crate::faults::{Action, Corruption, Kind};
 use crate::memory::Memory;
 use crate::status::Status;
+use crate::work::{Late, LateWork};
 
 impl<M: Memory> Controller<M> {
     /// Completes a command of a submission queue.
@@ -28,12 +29,14 @@ impl<M: Memory> Controller<M> {
         let mut copies = 1;
         let mut wrong_phase = false;
         let mut delay = None;
+        let mut again = None;
         if self.faults.count(Kind::Completion) {
             while let Some(action) = self.faults.take(Kind::Completion) {
                 match action {
                     Action::Drop => copies = 0,
                     Action::Twice => copies *= 2,
                     Action::Delay(by) => delay = Some(by),
+                    Action::Again(by) => again = Some(by),
                     Action::Corrupt(Corruption::Phase) => wrong_phase = true,
                     Action::Corrupt(how) => corrupt(&mut entry, how),
                     action => self.happen(action),
@@ -48,6 +51,9 @@ impl<M: Memory> Controller<M> {
                 None => self.post(cq, entry, wrong_phase),
                 Some(by) => self.post_later(cq, entry, wrong_phase, by),
             }
+        }
+        if let Some(by) = again {
+            self.post_later(cq, entry, wrong_phase, by);
         }
     }
 
@@ -85,7 +91,8 @@ impl<M: Memory> Controller<M> {
         // The doubleword with the phase tag comes last (`Memory`).
         let bytes = entry.as_bytes();
         let written = self.memory.write(address, &bytes[..12]);
-        let written = written.and_then(|()| self.memory.write(address + 12, &bytes[12..]));
+        let written =
+            written.and_then(|()| self.memory.write(address.wrapping_add(12), &bytes[12..]));
         if written.is_err() {
             self.fatal_access();
             return;

@@ -108,6 +108,9 @@ impl NamespaceConfig {
 /// what matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// PCI vendor identifier, for the vendor and the subsystem vendor; 0 is
+    /// nobody's.
+    pub vendor: u16,
     /// Serial number, ASCII, up to 20 characters.
     pub serial: String,
     /// Model number, ASCII, up to 40 characters.
@@ -130,7 +133,8 @@ pub struct Config {
     pub mdts: u8,
     /// Takes SGLs for I/O commands.
     pub sgl: bool,
-    /// Offers Doorbell Buffer Config.
+    /// Offers Doorbell Buffer Config; not with a pin, which falls by a doorbell
+    /// register.
     pub doorbell_buffer: bool,
     /// Has a volatile write cache: what is neither flushed nor written with FUA
     /// can be lost by [`crate::Controller::power_loss`].
@@ -165,6 +169,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            vendor: 0,
             serial: "RF0001".into(),
             model: "Ringfence NVMe model".into(),
             firmware: "1.0".into(),
@@ -245,6 +250,11 @@ impl Config {
                 self.optional_commands,
                 optional::ALL
             )));
+        }
+        if self.doorbell_buffer && self.interrupts == InterruptMode::Pin {
+            return Err(Invalid(
+                "doorbell_buffer: a pin falls by a doorbell register; take Msix interrupts".into(),
+            ));
         }
         let doorbells = (u64::from(self.io_queues) + 1) * (8 << self.doorbell_stride);
         if self.doorbell_buffer && doorbells > 4096 {

@@ -26,8 +26,7 @@ pub(crate) enum Direction {
 pub(crate) struct Rules {
     /// Bytes of a memory page (CC.MPS).
     pub page: u64,
-    /// SGLs are offered and allowed here: I/O commands only (Base 2.0
-    /// §3.3.3.1, PSDT).
+    /// SGLs are offered.
     pub sgl: bool,
 }
 

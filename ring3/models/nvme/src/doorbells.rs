@@ -4,10 +4,11 @@
 use std::sync::atomic::{fence, Ordering};
 
 use crate::command::Command;
-use crate::controller::{Controller, Life};
+use crate::controller::Controller;
 use crate::events::AsyncEvent;
+use crate::life::Life;
 use crate::memory::Memory;
-use crate::queues::InvalidDoorbell;
+use crate::queues::{CompletionQueue, InvalidDoorbell};
 use crate::status::Status;
 
 /// The buffers that the host gave by Doorbell Buffer Config. They are laid out
@@ -47,7 +48,7 @@ impl<M: Memory> Controller<M> {
 
     /// The host writes a doorbell register.
     pub(crate) fn ring(&mut self, offset: u64, value: u32) {
-        let index = offset / self.doorbell_stride();
+        let index = offset >> (2 + self.config.doorbell_stride);
         let exists = index / 2 <= u64::from(self.config.io_queues);
         if offset % self.doorbell_stride() != 0 || !exists || !matches!(self.life, Life::Ready) {
             self.counters.undefined_accesses += 1;
@@ -91,8 +92,12 @@ impl<M: Memory> Controller<M> {
             self.read_head(id);
         }
         self.queues.unblock(id);
-        // A pin is a level: it falls when the host has taken everything.
-        let is_empty = |cq: &crate::queues::CompletionQueue| cq.vector.is_none() || cq.is_empty();
+        self.lower_pin();
+    }
+
+    /// A pin is a level: it falls when the host has taken everything.
+    pub(crate) fn lower_pin(&mut self) {
+        let is_empty = |cq: &CompletionQueue| cq.vector.is_none() || cq.is_empty();
         if self.interrupts.is_pin() && self.queues.completion.iter().flatten().all(is_empty) {
             self.interrupts.clear();
         }

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use crate::controller::{Controller, Outcome};
+use crate::controller::Controller;
 use crate::memory::Memory;
 use crate::status::Status;
+use crate::work::Outcome;
 
 /// An event that the controller has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

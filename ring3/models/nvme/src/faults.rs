@@ -17,7 +17,8 @@ pub enum Event {
     RegisterRead(u64),
     /// That write of a register or doorbell.
     RegisterWrite(u64),
-    /// That interrupt is about to be raised.
+    /// That interrupt is about to be raised. A vector that was raised and not
+    /// taken yet is not raised again.
     Interrupt(u64),
     /// The first step at that time or later.
     Time(Duration),
@@ -52,6 +53,9 @@ pub enum Action {
     Delay(Duration),
     /// A completion is posted twice.
     Twice,
+    /// A completion is posted, and again that much later, when its identifier
+    /// may be in use for another command.
+    Again(Duration),
     /// A completion is wrong.
     Corrupt(Corruption),
     /// What the command gives to the host is overwritten with bytes from a
@@ -85,7 +89,9 @@ impl Action {
         match self {
             Self::Drop => !matches!(event, Event::RegisterRead(_) | Event::Time(_)),
             Self::Delay(_) => matches!(event, Event::Command(_) | Event::Completion(_)),
-            Self::Twice | Self::Corrupt(_) => matches!(event, Event::Completion(_)),
+            Self::Twice | Self::Again(_) | Self::Corrupt(_) => {
+                matches!(event, Event::Completion(_))
+            }
             Self::Garble(_) => matches!(event, Event::Command(_)),
             Self::ReadAs(_) => matches!(event, Event::RegisterRead(_)),
             _ => true,
@@ -195,7 +201,7 @@ impl Random {
     }
 
     fn action(&mut self, longest: Duration) -> Action {
-        match self.below(14) {
+        match self.below(15) {
             0 => Action::Drop,
             1 => Action::Delay(self.duration(longest)),
             2 => Action::Twice,
@@ -209,6 +215,7 @@ impl Random {
             10 => Action::LateReady(self.duration(longest)),
             11 => Action::NeverReset,
             12 => Action::NeverShutDown,
+            13 => Action::Again(self.duration(longest)),
             _ => Action::SpuriousInterrupt(self.below(64) as u16),
         }
     }
@@ -249,6 +256,11 @@ impl Faults {
             rules: script.0,
             seen: [0; 5],
         }
+    }
+
+    /// The rules that were not applied yet.
+    pub fn waiting(&self) -> &[Rule] {
+        &self.rules
     }
 
     /// Counts an event; whether a rule may be waiting for one.

@@ -217,8 +217,8 @@ impl<M: Memory> Controller<M> {
     fn identify_controller(&self) -> Box<IdentifyController> {
         let config = &self.config;
         let mut data = Box::new(IdentifyController::new_zeroed());
-        data.pci_vendor = U16::new(0x1b36);
-        data.pci_subsystem_vendor = U16::new(0x1af4);
+        data.pci_vendor = U16::new(config.vendor);
+        data.pci_subsystem_vendor = data.pci_vendor;
         data.serial = pad(&config.serial);
         data.model = pad(&config.model);
         data.firmware = pad(&config.firmware);

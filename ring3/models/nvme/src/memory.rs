@@ -9,6 +9,18 @@ pub struct Fault {
     pub length: usize,
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} bytes at {:#x} are not the device's: map them before it is told of them",
+            self.length, self.address
+        )
+    }
+}
+
+impl std::error::Error for Fault {}
+
 /// The host's memory by bus address. Whoever owns it checks every access: what
 /// is not mapped for the device gives a [`Fault`], and a test can so find a
 /// driver that takes memory back too early.

@@ -158,7 +158,7 @@ impl Namespace {
                 let bytes = self.bytes_of(page, offset, length)?;
                 if let Some(address) = &mut address {
                     memory.write(*address, bytes)?;
-                    *address += length as u64;
+                    *address = address.wrapping_add(length as u64);
                 }
             }
             at += u64::from(segment.length);
@@ -183,7 +183,7 @@ impl Namespace {
                 self.change(piece, durable, |bytes| {
                     memory.read(address, bytes).map_err(Status::from)
                 })?;
-                address += piece.2 as u64;
+                address = address.wrapping_add(piece.2 as u64);
             }
             at += u64::from(segment.length);
         }
@@ -208,7 +208,7 @@ impl Namespace {
                 if host[..length] != *self.bytes_of(page, offset, length)? {
                     return Err(Status::COMPARE_FAILURE);
                 }
-                address += length as u64;
+                address = address.wrapping_add(length as u64);
             }
             at += u64::from(segment.length);
         }
@@ -288,47 +288,40 @@ impl Namespace {
 
     /// Makes the bytes zero. With `deallocate`, pages go where they can.
     pub(crate) fn zero(&mut self, start: u64, length: u64, deallocate: bool, durable: bool) {
-        if !deallocate || durable {
-            for piece in pieces(start, length) {
-                // Zeroes over nothing are nothing, unless they must be kept
-                // past what is not flushed.
-                if self.page(piece.0).is_some() || self.is_unflushed(piece.0) {
-                    let _ = self.change(piece, durable, |bytes| {
-                        bytes.fill(0);
-                        Ok(())
-                    });
-                }
-            }
-            return;
-        }
         let present: Vec<_> = self.present(start, length).collect();
-        for (start, length) in present {
-            for piece in pieces(start, length) {
-                self.deallocate(piece);
+        for piece in present
+            .into_iter()
+            .flat_map(|(at, bytes)| pieces(at, bytes))
+        {
+            let number = piece.0;
+            let is_unflushed = self
+                .unflushed
+                .as_ref()
+                .is_some_and(|u| u.contains_key(&number));
+            if self.page(number).is_none() && !(durable && is_unflushed) {
+                continue; // zero already
             }
-        }
-    }
-
-    fn is_unflushed(&self, number: u64) -> bool {
-        let unflushed = self.unflushed.as_ref();
-        unflushed.is_some_and(|unflushed| unflushed.contains_key(&number))
-    }
-
-    fn deallocate(&mut self, piece: Piece) {
-        let (number, _, length) = piece;
-        if self.page(number).is_none() {
-            return;
-        }
-        if length < PAGE {
-            let _ = self.change(piece, false, |bytes| {
+            if deallocate && piece.2 == PAGE {
+                self.deallocate(number, durable);
+                continue;
+            }
+            // Filling with zeroes does not fail.
+            let _ = self.change(piece, durable, |bytes| {
                 bytes.fill(0);
                 Ok(())
             });
-            return;
         }
-        self.keep(number);
-        *self.slot(number) = None;
-        self.allocated_pages -= 1;
+    }
+
+    fn deallocate(&mut self, number: u64, durable: bool) {
+        match &mut self.unflushed {
+            Some(unflushed) if durable => {
+                unflushed.remove(&number);
+            }
+            _ => self.keep(number),
+        }
+        let page = self.slot(number).take();
+        self.allocated_pages -= u64::from(page.is_some());
     }
 
     /// Makes the bytes unreadable, until they are written (NVM command set 1.0

@@ -79,22 +79,16 @@ impl<M: Memory> Controller<M> {
         !self.features.write_cache || command.dw12.get() & FUA != 0
     }
 
-    /// Read (§3.2.4).
+    /// Read (§3.2.4). With FUA, what is read is on the medium first.
     fn read(&mut self, command: &Command) -> Result<(), Status> {
         let (start, length) = self.range(command)?;
-        self.locate(command, length, Direction::ToHost, true)?;
-        let nsid = command.nsid.get() as usize;
-        let namespace = self.namespaces[nsid - 1].as_ref();
+        self.locate(command, length, Direction::ToHost)?;
+        let namespace = self.namespaces[command.nsid.get() as usize - 1].as_mut();
         let namespace = namespace.ok_or(Status::INVALID_FIELD)?;
-        if command.dw12.get() & FUA != 0 && self.features.write_cache {
-            // FUA: what is read is on the medium first.
-            self.active_namespace(command.nsid.get())?.flush();
-            let namespace = self.namespaces[nsid - 1].as_ref();
-            let namespace = namespace.ok_or(Status::INVALID_FIELD)?;
-            namespace.read(&self.memory, start, &self.segments)?;
-        } else {
-            namespace.read(&self.memory, start, &self.segments)?;
+        if command.dw12.get() & FUA != 0 {
+            namespace.flush();
         }
+        namespace.read(&self.memory, start, &self.segments)?;
         self.logs.reads += 1;
         self.logs.read_bytes += length;
         Ok(())
@@ -103,7 +97,7 @@ impl<M: Memory> Controller<M> {
     /// Write (§3.2.6).
     fn write(&mut self, command: &Command) -> Result<(), Status> {
         let (start, length) = self.range(command)?;
-        self.locate(command, length, Direction::FromHost, true)?;
+        self.locate(command, length, Direction::FromHost)?;
         let durable = self.is_durable(command);
         let namespace = self.namespaces[command.nsid.get() as usize - 1].as_mut();
         let namespace = namespace.ok_or(Status::INVALID_FIELD)?;
@@ -134,7 +128,7 @@ impl<M: Memory> Controller<M> {
     /// Compare (§3.2.1).
     fn compare(&mut self, command: &Command) -> Result<(), Status> {
         let (start, length) = self.range(command)?;
-        self.locate(command, length, Direction::FromHost, true)?;
+        self.locate(command, length, Direction::FromHost)?;
         let namespace = self.namespaces[command.nsid.get() as usize - 1].as_ref();
         let namespace = namespace.ok_or(Status::INVALID_FIELD)?;
         namespace.compare(&self.memory, start, &self.segments)
@@ -164,7 +158,7 @@ impl<M: Memory> Controller<M> {
         let count = (command.dw10.get() & 0xff) as usize + 1;
         let deallocate = command.dw11.get() & 1 << 2 != 0; // AD
         let length = 16 * count;
-        self.locate(command, length as u64, Direction::FromHost, true)?;
+        self.locate(command, length as u64, Direction::FromHost)?;
         let mut bytes = [0; 16 * 256];
         crate::data::take(&self.memory, &self.segments, &mut bytes[..length])?;
         let bytes = &bytes[..length];

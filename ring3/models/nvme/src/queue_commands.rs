@@ -1,11 +1,12 @@
 //! Create and delete I/O queues (Base 2.0 §5.4 to §5.7).
 
 use crate::command::{Command, Completion};
-use crate::controller::{Controller, LateWork};
+use crate::controller::Controller;
 use crate::doorbells::Doorbell;
 use crate::memory::Memory;
 use crate::queues::{CompletionQueue, SubmissionQueue};
 use crate::status::Status;
+use crate::work::{Late, LateWork};
 
 impl<M: Memory> Controller<M> {
     /// What both kinds of queues have: identifier, entries, bus address.
@@ -82,7 +83,7 @@ impl<M: Memory> Controller<M> {
         if id == 0 || self.queues.sq(id).is_none() {
             return Err(Status::INVALID_QUEUE_IDENTIFIER);
         }
-        let is_here = |late: &crate::controller::Late| match &late.what {
+        let is_here = |late: &Late| match &late.what {
             LateWork::Command { sq, .. } => *sq == id,
             LateWork::Completion { .. } => false,
         };
@@ -112,6 +113,7 @@ impl<M: Memory> Controller<M> {
             return Err(Status::INVALID_QUEUE_DELETION);
         }
         self.queues.completion[usize::from(id)] = None;
+        self.lower_pin();
         self.late.retain(|late| match late.what {
             LateWork::Command { .. } => true,
             LateWork::Completion { cq, .. } => cq != id,

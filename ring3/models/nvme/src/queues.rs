@@ -101,7 +101,10 @@ impl CompletionQueue {
 
     /// Takes the entry at the tail: gives its bus address and phase tag.
     pub fn advance(&mut self) -> (u64, bool) {
-        let entry = (self.base + 16 * u64::from(self.tail), self.phase);
+        let entry = (
+            self.base.wrapping_add(16 * u64::from(self.tail)),
+            self.phase,
+        );
         self.tail = next(self.tail, self.size);
         if self.tail == 0 {
             self.phase = !self.phase;
@@ -211,10 +214,6 @@ impl ReadySet {
         Some(found as u16)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.words.iter().all(|word| *word == 0)
-    }
-
     /// The first queue at `start` or after.
     fn from(&self, start: usize) -> Option<usize> {
         let mut mask = u64::MAX << (start % 64);
@@ -246,7 +245,6 @@ mod tests {
         for id in [0, 63, 129] {
             ready.remove(id);
         }
-        assert!(ready.is_empty());
         assert_eq!(ready.next(), None);
     }
 

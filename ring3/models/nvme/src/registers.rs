@@ -2,8 +2,6 @@
 
 /// Controller Capabilities, 64 bits (§3.1.3.1).
 pub(crate) const CAP: u64 = 0x00;
-/// Version (§3.1.3.2).
-pub(crate) const VS: u64 = 0x08;
 /// Interrupt Mask Set (§3.1.3.3).
 pub(crate) const INTMS: u64 = 0x0c;
 /// Interrupt Mask Clear (§3.1.3.4).

@@ -47,7 +47,6 @@ impl Status {
     pub const INVALID_FORMAT: Self = Self(SPECIFIC | 0x0a | DNR);
     pub const INVALID_QUEUE_DELETION: Self = Self(SPECIFIC | 0x0c | DNR);
     pub const FEATURE_NOT_SAVEABLE: Self = Self(SPECIFIC | 0x0d | DNR);
-    pub const FEATURE_NOT_CHANGEABLE: Self = Self(SPECIFIC | 0x0e | DNR);
     pub const FEATURE_NOT_NAMESPACE_SPECIFIC: Self = Self(SPECIFIC | 0x0f | DNR);
 
     // Media and data integrity errors.
