@@ -27,7 +27,7 @@ struct Bench {
 
 impl Bench {
     fn new(config: Config) -> Bench {
-        let arena = Arena::new(4096, 0x1_0000_0000);
+        let arena = Arena::new(1024, 0x1_0000_0000);
         let vectors = match config.interrupts {
             InterruptMode::Msix(count) => count.min(3),
             InterruptMode::Pin => 1,
