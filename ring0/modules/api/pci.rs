@@ -11,6 +11,7 @@ use kernel::scatterlist::SGTable;
 
 use crate::edu::with_device;
 use crate::measure::{opaque, Run};
+use crate::versions::dma_address;
 
 const INVERSION: usize = 4;
 
@@ -70,7 +71,7 @@ fn coherent<const SIZE: usize>(run: &mut Run, device: &Device<Bound>) -> Result 
         let memory = opaque(memory);
         count!(
             effect,
-            memory.as_ptr() as usize >> 47 == 0x1ffff && memory.dma_address() & 4095 == 0
+            memory.as_ptr() as usize >> 47 == 0x1ffff && dma_address(&memory) & 4095 == 0
         );
     });
     run.effect = effect;
