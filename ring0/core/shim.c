@@ -4,6 +4,7 @@
 #include <linux/highmem.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -53,17 +54,7 @@ void rf_disk_detach(void *disk)
 	up_write(&rf_hooks);
 }
 
-static DEFINE_MUTEX(rf_globals);
-
-void rf_globals_lock(void)
-{
-	mutex_lock(&rf_globals);
-}
-
-void rf_globals_unlock(void)
-{
-	mutex_unlock(&rf_globals);
-}
+DEFINE_MUTEX(rf_globals);
 
 void rf_module_get(void)
 {
@@ -149,6 +140,11 @@ void rf_page_free(struct rf_page *page)
 int rf_page_store(void *xarray, unsigned long index, struct rf_page *page)
 {
 	return xa_err(xa_store(xarray, index, page, RF_GFP));
+}
+
+int rf_rcu_depth(void)
+{
+	return rcu_preempt_depth();
 }
 
 /* Values that shim.rs states, since bindgen does not see these macros. */
