@@ -37,6 +37,9 @@ pub const IOPS: &str = "iops";
 /// from `iops`.
 pub const DRIVER_COST: &str = "driver-cost";
 
+/// Nanoseconds that an operation of an API takes, as sampled.
+pub const NANOSECONDS: &str = "ns";
+
 /// Instructions that an operation executes, as sampled.
 pub const INSTRUCTIONS: &str = "instructions";
 
@@ -138,7 +141,7 @@ pub struct CaseSummary {
     /// Driver, ring and name.
     #[serde(flatten)]
     pub key: CaseKey,
-    /// [`IOPS`], [`DRIVER_COST`], [`INSTRUCTIONS`] or
+    /// [`IOPS`], [`DRIVER_COST`], [`NANOSECONDS`], [`INSTRUCTIONS`] or
     /// [`MODULE_INSTRUCTIONS`].
     pub metric: String,
     /// Unit of the metric.

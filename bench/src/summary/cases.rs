@@ -1,12 +1,13 @@
 //! From samples to comparisons, case by case.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     counts, CaseSummary, Comparison, ControlSummary, Estimate, LeftOutSubject, Robust, Shape,
     SubjectSummary, Variation, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+    NANOSECONDS,
 };
-use crate::case::{Case, CaseKey};
+use crate::case::{Case, CaseKey, Workload};
 use crate::control::{label as label_of, Control, Label};
 use crate::folder::Recording;
 use crate::parity::{self, ParityItem};
@@ -42,11 +43,10 @@ impl Table {
     pub fn of(recording: &Recording) -> Table {
         let plan = &recording.plan;
         let mut table = Table::default();
-        let counted: HashSet<CaseKey> = plan
+        let metrics: HashMap<CaseKey, &str> = plan
             .cases
             .iter()
-            .filter(|case| case.operations.is_some())
-            .map(Case::key)
+            .map(|case| (case.key(), metric(case)))
             .collect();
         let labels: HashMap<CaseKey, Vec<String>> = plan
             .cases
@@ -64,7 +64,7 @@ impl Table {
                     "subject {}, which is not in the plan of their case",
                     sample.subject
                 ));
-            } else if sample.metric != metric(counted.contains(&sample.key)) {
+            } else if metrics.get(&sample.key) != Some(&sample.metric.as_str()) {
                 unknown.insert(format!(
                     "metric {}, which the plan does not ask for",
                     sample.metric
@@ -116,10 +116,11 @@ impl Table {
 }
 
 /// What a case's samples are of.
-fn metric(counted: bool) -> &'static str {
-    match counted {
-        true => INSTRUCTIONS,
-        false => IOPS,
+fn metric(case: &Case) -> &'static str {
+    match (&case.operations, &case.workload) {
+        (Some(_), _) => INSTRUCTIONS,
+        (None, Workload::Block(_)) => IOPS,
+        (None, Workload::Operation(_)) => NANOSECONDS,
     }
 }
 
@@ -202,6 +203,17 @@ fn measured(case: &Case, table: &Table) -> Vec<Measured> {
             })
             .into();
     }
+    let jobs = match &case.workload {
+        Workload::Block(load) => load.jobs,
+        Workload::Operation(_) => {
+            return vec![Measured {
+                metric: NANOSECONDS,
+                unit: "ns",
+                better: Better::Lower,
+                values: sampled(series),
+            }]
+        }
+    };
     let mut all = vec![Measured {
         metric: IOPS,
         unit: "1/s",
@@ -214,7 +226,7 @@ fn measured(case: &Case, table: &Table) -> Vec<Measured> {
                 .iter()
                 .filter(|(subject, _)| *subject != EMPTY)
                 .map(|(subject, series)| {
-                    let cost = cost(series, empty, case.workload.jobs);
+                    let cost = cost(series, empty, jobs);
                     (subject.clone(), Values::boots(cost))
                 });
         all.push(Measured {
@@ -390,7 +402,9 @@ impl<'a> About<'a> {
                 .filter_map(|(subject, values)| {
                     let moments = Moments::of(&values.classical)?;
                     let summary = SubjectSummary {
-                        shape: (metric == IOPS).then(|| Shape::of(&values.classical)),
+                        shape: [IOPS, NANOSECONDS]
+                            .contains(&metric)
+                            .then(|| Shape::of(&values.classical)),
                         ..subject_summary(&moments)
                     };
                     Some((subject.clone(), summary))

@@ -51,7 +51,7 @@ fn table<'a>(
          <th scope=\"col\" class=\"num\">Classical, 95%</th></tr></thead>\n<tbody>",
         label = escape(&format!(
             "{first_name} against {other_name}: {}, {}",
-            words::metric_and_unit(section.metric, section.unit),
+            words::metric_and_unit(section.driver, section.metric, section.unit),
             words::place(section)
         )),
         other = escape(other_name),

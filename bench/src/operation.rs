@@ -1,0 +1,173 @@
+//! Times operations of an API: batches of a loop, the subjects taking turns.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{bail, Result};
+
+use crate::agent::Measured;
+use crate::case::Case;
+use crate::summary::NANOSECONDS;
+
+/// Batches of a sample.
+const BATCHES: usize = 20;
+
+/// Iterations that a loop may be asked for.
+pub const MOST: u64 = 1 << 32;
+
+/// What a loop gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Looped {
+    /// What it took.
+    pub nanoseconds: u64,
+    /// Iterations whose effect was seen, by a check of the operation's own.
+    pub effect: u64,
+}
+
+/// Refuses a loop that did not do what it was asked for.
+pub fn check(label: &str, case: &Case, iterations: u64, effect: u64) -> Result<()> {
+    if effect == iterations {
+        return Ok(());
+    }
+    let did = match effect {
+        0 => "the loop did nothing".to_string(),
+        _ => format!("the loop did {effect}"),
+    };
+    bail!(
+        "ring {}: {label}: {did} when asked for {iterations} of {}, so that what it took says \
+         nothing; leave the case out with --case",
+        case.ring,
+        case.name
+    )
+}
+
+/// Iterations of a case's batch, so that all batches of a sample together take
+/// its time. `run` runs one loop.
+pub fn iterations(case: &Case, mut run: impl FnMut(u64) -> Result<Looped>) -> Result<u64> {
+    let wanted = (Duration::from_millis(case.runtime_ms) / BATCHES as u32).as_nanos() as u64;
+    let mut iterations = 1;
+    loop {
+        // The first of two may find nothing in the caches.
+        let took = run(iterations)?
+            .nanoseconds
+            .min(run(iterations)?.nanoseconds);
+        if took >= wanted / 4 || iterations >= MOST / 4 {
+            let scaled = iterations as f64 * wanted as f64 / took.max(1) as f64;
+            return Ok((scaled as u64).clamp(1, MOST));
+        }
+        iterations *= 4;
+    }
+}
+
+/// A sample of each label: batches of `iterations`, one of each label in turn,
+/// so that what else the machine does meets all alike. A sample is the first
+/// decile of its batches, in nanoseconds an operation: each batch has the same
+/// work, so that what makes one slower than another is mostly the machine.
+pub fn time(
+    labels: &[&str],
+    case: &Case,
+    iterations: u64,
+    mut run: impl FnMut(&str, u64) -> Result<Looped>,
+) -> Result<Vec<Measured>> {
+    let mut batches = vec![Vec::with_capacity(BATCHES); labels.len()];
+    for _ in 0..BATCHES {
+        for (label, batches) in labels.iter().zip(&mut batches) {
+            let looped = run(label, iterations)?;
+            check(label, case, iterations, looped.effect)?;
+            batches.push(looped.nanoseconds as f64 / iterations as f64);
+        }
+    }
+    let sample = |mut batches: Vec<f64>| {
+        batches.sort_by(f64::total_cmp);
+        let mean = batches.iter().sum::<f64>() / BATCHES as f64;
+        Measured {
+            metric: NANOSECONDS,
+            value: batches[BATCHES / 10],
+            extra: BTreeMap::from([
+                ("iterations".to_string(), iterations as f64),
+                ("mean_ns".to_string(), mean),
+            ]),
+            functions: Vec::new(),
+        }
+    };
+    Ok(batches.into_iter().map(sample).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::{Operation, Workload, API};
+
+    fn case() -> Case {
+        Case {
+            driver: API.into(),
+            ring: 3,
+            name: "mutex".into(),
+            workload: Workload::Operation(Operation {
+                operation: "mutex".into(),
+                calls: BTreeMap::new(),
+                contended: false,
+                device: false,
+            }),
+            settings: BTreeMap::new(),
+            runtime_ms: 20,
+            ramp_ms: 0,
+            operations: None,
+        }
+    }
+
+    #[test]
+    fn batches_together_take_the_time_of_the_case() {
+        for cost in [1, 7, 900, 40_000, 5_000_000] {
+            let took = |iterations| {
+                Ok(Looped {
+                    nanoseconds: 150 + cost * iterations,
+                    effect: iterations,
+                })
+            };
+            let iterations = iterations(&case(), took).expect("a number");
+            let batch = 1_000_000.0 / cost as f64;
+            let ratio = iterations as f64 / batch.max(1.0);
+            assert!((0.9..1.1).contains(&ratio), "{cost} ns: {iterations}");
+        }
+        let free = |iterations| {
+            Ok(Looped {
+                nanoseconds: 0,
+                effect: iterations,
+            })
+        };
+        assert_eq!(iterations(&case(), free).expect("a number"), MOST);
+    }
+
+    #[test]
+    fn a_sample_is_hardly_moved_by_batches_that_a_neighbour_met() {
+        let mut turn = 0;
+        let samples = time(&["rust", "c"], &case(), 100, |label, iterations| {
+            turn += 1;
+            let cost = if label == "rust" { 8 } else { 10 };
+            let met = if turn % 3 == 0 { 50 } else { 0 };
+            Ok(Looped {
+                nanoseconds: iterations * (cost + met),
+                effect: iterations,
+            })
+        });
+        let samples = samples.expect("samples");
+        assert_eq!([samples[0].value, samples[1].value], [8.0, 10.0]);
+        assert!(samples[0].extra["mean_ns"] > 20.0);
+    }
+
+    #[test]
+    fn a_loop_without_its_effect_is_refused() {
+        for (effect, word) in [(0, "did nothing"), (99, "did 99"), (101, "did 101")] {
+            let run = |_: &str, _| {
+                Ok(Looped {
+                    nanoseconds: 5,
+                    effect,
+                })
+            };
+            let error = time(&["rust"], &case(), 100, run).err().expect(word);
+            let text = error.to_string();
+            assert!(text.contains(word) && text.contains("mutex"), "{text}");
+        }
+    }
+}
