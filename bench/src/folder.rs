@@ -1,5 +1,5 @@
 //! The run folder: `plan.json`, `manifest.json`, `samples.jsonl`, with `--count`
-//! `profiles.jsonl`, and what is derived from them.
+//! `profiles.jsonl`, with `--asm` `asm.json`, and what is derived from them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -10,6 +10,7 @@ use anyhow::{bail, Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::disassembly::{self, Listing};
 use crate::plan::Plan;
 use crate::sample::{Attributes, LeftOut, Profile, Sample};
 
@@ -63,6 +64,8 @@ pub struct Recording {
     pub samples: Vec<Sample>,
     /// Where the instructions of samples went, for those that were counted.
     pub profiles: Vec<Profile>,
+    /// The machine code of loops, if it was asked for.
+    pub listings: Vec<Listing>,
     /// What could not be read, a line each.
     pub complaints: Vec<String>,
 }
@@ -179,12 +182,17 @@ impl Recording {
             }),
             false => Vec::new(),
         };
+        let listings = disassembly::read(path).unwrap_or_else(|error| {
+            complaints.push(format!("{error:#}"));
+            Vec::new()
+        });
         Ok(Recording {
             path: path.to_path_buf(),
             plan,
             manifest,
             samples,
             profiles,
+            listings,
             complaints,
         })
     }

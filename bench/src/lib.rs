@@ -11,6 +11,7 @@ pub mod agent;
 pub mod case;
 pub mod control;
 pub mod count;
+pub mod disassembly;
 pub mod fio;
 pub mod folder;
 pub mod foresight;

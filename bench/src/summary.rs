@@ -30,6 +30,12 @@ pub use variation::{Shape, Variation};
 /// The subject of ring 3 that does nothing: its cost is the load loop's own.
 pub const EMPTY: &str = "empty";
 
+/// The subject of operations that is our own wrapper.
+pub const WRAPPER: &str = "wrapper";
+
+/// What it wraps.
+pub const WRAPPED: &str = "c";
+
 /// Operations a second, as sampled.
 pub const IOPS: &str = "iops";
 
@@ -153,6 +159,12 @@ pub struct CaseSummary {
     /// The first subject against the second.
     #[serde(flatten)]
     pub main: Comparison,
+    /// What each subject calls, of an operation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<String, String>,
+    /// Our wrapper of an operation against the C that it wraps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrapper: Option<Comparison>,
     /// The first subject against each further one.
     pub against: BTreeMap<String, Comparison>,
     /// Where the instructions of each subject went; only for

@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod api;
 mod args;
+mod asm;
 mod audit;
 mod bench;
 mod callgrind;
@@ -18,6 +20,7 @@ mod host;
 mod import;
 mod interrupt;
 mod lab;
+mod operations;
 mod output;
 mod plan;
 mod planning;

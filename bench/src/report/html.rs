@@ -2,6 +2,7 @@
 //! script filters and sorts; all that it says is there without.
 
 mod counts;
+mod disassembly;
 mod environment;
 mod figure;
 mod parity;
@@ -53,6 +54,7 @@ pub fn page(summary: &Summary, recording: &Recording) -> Result<String> {
         if !before.iter().any(|one| (one.ring, one.driver) == place) {
             parity::table(&mut html, section);
             tables::left_out(&mut html, section);
+            disassembly::write(&mut html, section, recording);
         }
         html.push_str("</section>\n");
     }

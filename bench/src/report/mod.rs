@@ -2,6 +2,7 @@
 //! `plots/*.svg`, from the samples, as often as wanted.
 
 pub mod across;
+mod calls;
 mod counts;
 mod density;
 pub mod html;
@@ -70,6 +71,11 @@ impl Section<'_> {
     pub fn pair(&self) -> (&str, &str) {
         let at = |index: usize| self.subjects.get(index).copied().unwrap_or("?");
         (at(0), at(1))
+    }
+
+    /// Whether our wrappers are compared with what they wrap.
+    pub fn has_wrappers(&self) -> bool {
+        self.cases.iter().any(|case| case.wrapper.is_some())
     }
 
     /// Further subjects that the first is compared with in some case.

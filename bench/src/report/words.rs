@@ -48,6 +48,7 @@ pub fn metric_and_unit(driver: &str, name: &str, unit: &str) -> String {
     let each = each(driver);
     match name {
         IOPS => "IOPS".into(),
+        MODULE_INSTRUCTIONS if driver == API => format!("instructions of the loop itself, {each}"),
         INSTRUCTIONS | MODULE_INSTRUCTIONS => format!("{} {each}", metric(name)),
         _ => format!("{}, {unit} {each}", metric(name)),
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     counts, CaseSummary, Comparison, ControlSummary, Estimate, LeftOutSubject, Robust, Shape,
     SubjectSummary, Variation, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
-    NANOSECONDS,
+    NANOSECONDS, WRAPPED, WRAPPER,
 };
 use crate::case::{Case, CaseKey, Workload};
 use crate::control::{label as label_of, Control, Label};
@@ -326,6 +326,8 @@ struct About<'a> {
     left_out: Vec<LeftOutSubject>,
     /// Labels of controls.
     controls: Vec<String>,
+    /// What subjects call, of an operation.
+    calls: BTreeMap<String, String>,
     margin: f64,
     /// Of the plan.
     seed: u64,
@@ -364,6 +366,10 @@ impl<'a> About<'a> {
                 .into_iter()
                 .filter(|label| is_control(label))
                 .collect(),
+            calls: case
+                .operation()
+                .map(|operation| operation.calls.clone())
+                .unwrap_or_default(),
             margin: recording.plan.margin,
             seed: recording.plan.seed,
             looks: recording.plan.looks(),
@@ -414,6 +420,11 @@ impl<'a> About<'a> {
                 [first, second, ..] => self.compare(first, second, better, values),
                 _ => refused("fewer than two subjects were run".into()),
             },
+            calls: self.calls.clone(),
+            wrapper: [WRAPPER, WRAPPED]
+                .iter()
+                .all(|subject| values.contains_key(*subject))
+                .then(|| self.compare(WRAPPER, WRAPPED, better, values)),
             against,
             counts: BTreeMap::new(),
             controls: self.controls(metric, better, values),

@@ -160,6 +160,7 @@ impl Shape {
             plan,
             manifest,
             samples,
+            listings: Vec::new(),
             profiles: Vec::new(),
             complaints: Vec::new(),
         }
