@@ -13,7 +13,9 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod block;
+pub mod bound;
 pub mod global;
 pub mod memory;
+pub mod rcu;
 mod shim;
 mod versions;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/blk-mq.h>
+#include <linux/device.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -149,6 +151,25 @@ void rf_page_free(struct rf_page *page)
 int rf_page_store(void *xarray, unsigned long index, struct rf_page *page)
 {
 	return xa_err(xa_store(xarray, index, page, RF_GFP));
+}
+
+int rf_device_lock_bound(void *device)
+{
+	device_lock(device);
+	if (device_is_bound(device))
+		return 1;
+	device_unlock(device);
+	return 0;
+}
+
+void rf_device_unlock(void *device)
+{
+	device_unlock(device);
+}
+
+int rf_rcu_depth(void)
+{
+	return rcu_preempt_depth();
 }
 
 /* Values that shim.rs states, since bindgen does not see these macros. */

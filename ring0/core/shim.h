@@ -66,4 +66,14 @@ void rf_page_free(struct rf_page *page);
 /* Puts a page into an xarray at an index that is free; 0 or an errno. */
 int rf_page_store(void *xarray, unsigned long index, struct rf_page *page);
 
+/*
+ * Takes the lock of a device (struct device *) that a driver is bound to; 0 if
+ * none is, then without the lock. May sleep.
+ */
+int rf_device_lock_bound(void *device);
+void rf_device_unlock(void *device);
+
+/* How many RCU read sections the caller is in. */
+int rf_rcu_depth(void);
+
 #endif

@@ -75,6 +75,9 @@ shim! {
     fn rf_add_to_batch(rq: *mut c_void, batch: *mut c_void, failed: u8) -> u8;
     fn rf_page_alloc() -> *mut Page;
     fn rf_page_free(page: *mut Page) -> ();
+    fn rf_device_lock_bound(device: *mut c_void) -> c_int;
+    fn rf_device_unlock(device: *mut c_void) -> ();
+    fn rf_rcu_depth() -> c_int;
     fn rf_page_store(xarray: *mut c_void, index: c_ulong, page: *mut Page) -> c_int;
 }
 
