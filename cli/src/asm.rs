@@ -213,7 +213,7 @@ fn relocate(instruction: &mut String, kind: &str, target: &str) {
 mod tests {
     use super::*;
 
-rf_api_rust.ko:     file format elf64-x86-64
+    const MODULE: &str = "rf_api_rust.ko:     file format elf64-x86-64
 
 
 Disassembly of section .text:

@@ -105,7 +105,7 @@ mod tests {
         let all = all();
         let names: BTreeSet<&str> = all.iter().map(|one| one.name).collect();
         assert_eq!(names.len(), all.len());
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         for operation in &all {
             assert!(operation.name.chars().all(plain), "{}", operation.name);
             assert!(
