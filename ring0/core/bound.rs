@@ -10,10 +10,7 @@ use crate::shim;
 /// Calls `action` with the device, under the device's lock, if a driver is
 /// bound to it. None: there is no driver. Not to be called from that driver's
 /// `probe` or `remove`, which run under the same lock. May sleep.
-pub fn with<R>(
-    device: &pci::Device,
-    action: impl FnOnce(&pci::Device<Bound>) -> R,
-) -> Option<R> {
+pub fn with<R>(device: &pci::Device, action: impl FnOnce(&pci::Device<Bound>) -> R) -> Option<R> {
     let generic: &kernel::device::Device = device.as_ref();
     let generic = core::ptr::from_ref(generic).cast_mut().cast();
     // SAFETY: A `struct device`, whose transparent wrapper is borrowed meanwhile.

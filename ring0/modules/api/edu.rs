@@ -10,26 +10,29 @@ use kernel::sync::aref::ARef;
 use ring0::bound;
 use ring0::global::Global;
 
-use crate::measure::Run;
 use crate::versions::{edu_table, IdInfo};
 
 static DEVICE: Global<ARef<pci::Device>> = Global::none();
 
-/// Calls an operation with the device that the driver is bound to, and keeps
-/// it bound meanwhile.
+/// The device that the driver is bound to, if it is.
 ///
 /// # Errors
 ///
-/// ENODEV: there is none.
+/// ENODEV: it is bound to none.
 #[allow(dead_code)]
-pub(crate) fn with_device(
-    run: &mut Run,
-    operation: fn(&mut Run, &pci::Device<Bound>) -> Result,
-) -> Result {
-    let device = DEVICE
-        .with(|device| device.as_ref().map(ARef::clone))
-        .ok_or(ENODEV)?;
-    bound::with(&device, |device| operation(run, device)).ok_or(ENODEV)?
+pub(crate) fn device() -> Result<ARef<pci::Device>> {
+    DEVICE.with(|device| device.clone()).ok_or(ENODEV)
+}
+
+/// Calls an operation with that device, and keeps it bound meanwhile.
+///
+/// # Errors
+///
+/// ENODEV: the driver is bound to none; else the operation's.
+#[allow(dead_code)]
+#[inline(always)]
+pub(crate) fn with_device(operation: impl FnOnce(&pci::Device<Bound>) -> Result) -> Result {
+    bound::with(&*device()?, operation).ok_or(ENODEV)?
 }
 
 /// The driver, and what there is of it while it is bound.

@@ -2,7 +2,7 @@
 
 //! Open files.
 
-use kernel::fs::file::LocalFile;
+use kernel::fs::file::{flags::O_CLOEXEC, FileDescriptorReservation, LocalFile};
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
 
@@ -28,6 +28,19 @@ pub(crate) fn rf_api_fget(run: &mut Run) -> Result {
     measure!(run, |_| {
         let file = opaque(LocalFile::fget(opaque(descriptor))?);
         count!(effect, file.as_ptr() == first.as_ptr());
+    });
+    run.effect = effect;
+    Ok(())
+}
+
+/// The number of a file to be: taken, and given back.
+#[inline(never)]
+pub(crate) fn rf_api_fd_reserve(run: &mut Run) -> Result {
+    let number = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?.reserved_fd();
+    let mut effect = 0u64;
+    measure!(run, |_| {
+        let reservation = opaque(FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?);
+        count!(effect, reservation.reserved_fd() == number);
     });
     run.effect = effect;
     Ok(())

@@ -40,7 +40,7 @@ macro_rules! measure {
 /// overflow would be in every loop here and in none of C's.
 macro_rules! count {
     ($effect:ident, $seen:expr) => {
-        $effect = $effect.wrapping_add(($seen) as u64)
+        $effect = $effect.wrapping_add(u64::from($seen))
     };
 }
 

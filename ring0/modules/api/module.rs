@@ -18,8 +18,8 @@ mod files;
 mod lists;
 mod locks;
 mod memory;
-mod references;
 mod pci;
+mod references;
 mod tasks;
 mod text;
 mod timers;
@@ -52,7 +52,7 @@ mod operations {
     use crate::measure::Operation;
     #[allow(unused_imports)]
     use crate::{
-        atomics::*, bits::*, files::*, lists::*, locks::*, memory::*, references::*, pci::*,
+        atomics::*, bits::*, files::*, lists::*, locks::*, memory::*, pci::*, references::*,
         tasks::*, text::*, timers::*, trees::*, user::*, values::*, versions::*, waiting::*,
     };
 

@@ -11,6 +11,7 @@ use kernel::scatterlist::SGTable;
 
 use crate::edu::with_device;
 use crate::measure::{opaque, Run};
+use crate::versions::dma_address;
 
 const INVERSION: usize = 4;
 
@@ -22,7 +23,7 @@ fn registers(device: &Device<Bound>) -> Result<Registers<'_>> {
 
 #[inline(never)]
 pub(crate) fn rf_api_mmio_read(run: &mut Run) -> Result {
-    with_device(run, |run, device| {
+    with_device(|device| {
         let registers = registers(device)?;
         registers.write32(0x12345678, INVERSION);
         let mut effect = 0u64;
@@ -37,7 +38,7 @@ pub(crate) fn rf_api_mmio_read(run: &mut Run) -> Result {
 /// The last write is read back; posted writes have no other witness.
 #[inline(never)]
 pub(crate) fn rf_api_mmio_write(run: &mut Run) -> Result {
-    with_device(run, |run, device| {
+    with_device(|device| {
         let registers = registers(device)?;
         measure!(run, |index| {
             registers.write32(index as u32, INVERSION);
@@ -52,7 +53,7 @@ pub(crate) fn rf_api_mmio_write(run: &mut Run) -> Result {
 
 #[inline(never)]
 pub(crate) fn rf_api_pci_config_read(run: &mut Run) -> Result {
-    with_device(run, |run, device| {
+    with_device(|device| {
         let space = device.config_space();
         let mut effect = 0u64;
         measure!(run, |_| {
@@ -63,6 +64,7 @@ pub(crate) fn rf_api_pci_config_read(run: &mut Run) -> Result {
     })
 }
 
+#[inline(always)]
 fn coherent<const SIZE: usize>(run: &mut Run, device: &Device<Bound>) -> Result {
     let mut effect = 0u64;
     measure!(run, |_| {
@@ -70,7 +72,7 @@ fn coherent<const SIZE: usize>(run: &mut Run, device: &Device<Bound>) -> Result 
         let memory = opaque(memory);
         count!(
             effect,
-            memory.as_ptr() as usize >> 47 == 0x1ffff && memory.dma_address() & 4095 == 0
+            memory.as_ptr() as usize >> 47 == 0x1ffff && dma_address(&memory) & 4095 == 0
         );
     });
     run.effect = effect;
@@ -79,18 +81,18 @@ fn coherent<const SIZE: usize>(run: &mut Run, device: &Device<Bound>) -> Result 
 
 #[inline(never)]
 pub(crate) fn rf_api_dma_coherent_4k(run: &mut Run) -> Result {
-    with_device(run, coherent::<4096>)
+    with_device(|device| coherent::<4096>(run, device))
 }
 
 #[inline(never)]
 pub(crate) fn rf_api_dma_coherent_64k(run: &mut Run) -> Result {
-    with_device(run, coherent::<65536>)
+    with_device(|device| coherent::<65536>(run, device))
 }
 
 /// Sixteen KiB of vmalloc's pages, allocated, mapped for the device, and back.
 #[inline(never)]
 pub(crate) fn rf_api_dma_sg_16k(run: &mut Run) -> Result {
-    with_device(run, |run, device| {
+    with_device(|device| {
         let mut effect = 0u64;
         measure!(run, |_| {
             let pages = VVec::<u8>::with_capacity(16384, GFP_KERNEL)?;
@@ -99,7 +101,10 @@ pub(crate) fn rf_api_dma_sg_16k(run: &mut Run) -> Result {
                 GFP_KERNEL,
             )?;
             let first = table.iter().next();
-            count!(effect, first.is_some_and(|first| opaque(first).dma_len() >= 4096));
+            count!(
+                effect,
+                first.is_some_and(|first| opaque(first).dma_len() >= 4096)
+            );
         });
         run.effect = effect;
         Ok(())

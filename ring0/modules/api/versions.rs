@@ -2,6 +2,7 @@
 
 //! What differs between the kernels: `cfg(rf_kernel_7_2)` or a later one.
 
+use kernel::dma::{Coherent, DmaAddress};
 use kernel::prelude::*;
 
 /// Function not implemented.
@@ -69,6 +70,16 @@ macro_rules! parameter {
 }
 #[allow(unused_imports)]
 pub(crate) use parameter;
+
+/// The address that a device knows coherent memory by.
+#[allow(dead_code)]
+#[inline(always)]
+pub(crate) fn dma_address<const SIZE: usize>(memory: &Coherent<[u8; SIZE]>) -> DmaAddress {
+    #[cfg(not(rf_kernel_7_2))]
+    return memory.dma_address();
+    #[cfg(rf_kernel_7_2)]
+    return memory.dma_handle();
+}
 
 /// Operations that 7.2 lacks: its crate has no spinlock that disables interrupts.
 #[cfg(rf_kernel_7_2)]

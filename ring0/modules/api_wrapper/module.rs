@@ -18,6 +18,7 @@ mod versions;
 
 mod locks;
 mod memory;
+mod pci;
 mod trees;
 
 use kernel::prelude::*;
@@ -36,7 +37,7 @@ const NAME: &CStr = c"rf_api_wrapper";
 /// The functions of `operations.txt`, in its order.
 mod operations {
     use crate::measure::Operation;
-    use crate::{locks::*, memory::*, trees::*};
+    use crate::{locks::*, memory::*, pci::*, trees::*};
 
     include!("operations_generated.rs");
 }

@@ -53,10 +53,10 @@ struct file *rf_any_file(void);
 int rf_rcu_depth(void);
 
 /*
- * Calls an operation with the device that the driver is bound to, and keeps it
- * bound meanwhile. ENODEV: there is none.
+ * The device that the driver is bound to, which stays bound until it is given
+ * back, or NULL.
  */
-int rf_with_device(struct rf_api_run *run,
-		   int (*operation)(struct rf_api_run *run, struct pci_dev *dev));
+struct pci_dev *rf_device_get(void);
+void rf_device_put(struct pci_dev *dev);
 
 #endif

@@ -45,3 +45,24 @@ RF_API(fget)
 	fput(first);
 	return 0;
 }
+
+/* The number of a file to be: taken, and given back. */
+RF_API(fd_reserve)
+{
+	int number = get_unused_fd_flags(O_CLOEXEC);
+	u64 effect = 0;
+
+	if (number < 0)
+		return number;
+	put_unused_fd(number);
+	RF_MEASURE(run, index,
+		int descriptor = get_unused_fd_flags(O_CLOEXEC);
+
+		if (descriptor < 0)
+			return descriptor;
+		effect += rf_opaque(descriptor) == number;
+		put_unused_fd(descriptor);
+	);
+	run->effect = effect;
+	return 0;
+}

@@ -25,23 +25,26 @@ static int (*const rf_operations[])(struct rf_api_run *run) = {
 static DEFINE_MUTEX(rf_device_lock);
 static struct pci_dev *rf_device;
 
-int rf_with_device(struct rf_api_run *run,
-		   int (*operation)(struct rf_api_run *run, struct pci_dev *dev))
+struct pci_dev *rf_device_get(void)
 {
 	struct pci_dev *dev;
-	int result = -ENODEV;
 
 	mutex_lock(&rf_device_lock);
-	dev = rf_device ? pci_dev_get(rf_device) : NULL;
+	dev = pci_dev_get(rf_device);
 	mutex_unlock(&rf_device_lock);
 	if (!dev)
-		return result;
+		return NULL;
 	device_lock(&dev->dev);
 	if (device_is_bound(&dev->dev))
-		result = operation(run, dev);
+		return dev;
+	rf_device_put(dev);
+	return NULL;
+}
+
+void rf_device_put(struct pci_dev *dev)
+{
 	device_unlock(&dev->dev);
 	pci_dev_put(dev);
-	return result;
 }
 
 static int rf_probe(struct pci_dev *dev, const struct pci_device_id *id)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* QEMU's `edu`: BAR 0 at 4 gives the inversion of what was written there. */
 #include <linux/dma-mapping.h>
+#include <linux/dmapool.h>
 #include <linux/io.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
@@ -11,69 +12,77 @@
 
 #define INVERSION 4
 
-static int with_registers(struct rf_api_run *run, struct pci_dev *dev,
-			  int (*operation)(struct rf_api_run *run, void __iomem *registers))
+static void unmap(struct pci_dev *dev, void __iomem *registers)
 {
-	void __iomem *registers;
-	int result = pci_request_region(dev, 0, "rf_api");
-
-	if (result)
-		return result;
-	registers = pci_iomap(dev, 0, 0);
-	result = registers ? operation(run, registers) : -ENOMEM;
-	if (registers)
-		pci_iounmap(dev, registers);
+	pci_iounmap(dev, registers);
 	pci_release_region(dev, 0);
-	return result;
 }
 
-static noinline int measure_read(struct rf_api_run *run, void __iomem *registers)
+static void __iomem *map(struct pci_dev *dev)
 {
+	void __iomem *registers;
+
+	if (pci_request_region(dev, 0, "rf_api"))
+		return NULL;
+	registers = pci_iomap(dev, 0, 0);
+	if (!registers)
+		pci_release_region(dev, 0);
+	return registers;
+}
+
+RF_API(mmio_read)
+{
+	struct pci_dev *dev = rf_device_get();
+	void __iomem *registers;
 	u64 effect = 0;
 
+	if (!dev)
+		return -ENODEV;
+	registers = map(dev);
+	if (!registers) {
+		rf_device_put(dev);
+		return -EBUSY;
+	}
 	writel(0x12345678, registers + INVERSION);
 	RF_MEASURE(run, index,
 		effect += readl(registers + INVERSION) == ~0x12345678U;
 	);
 	run->effect = effect;
+	unmap(dev, registers);
+	rf_device_put(dev);
 	return 0;
 }
 
 /* The last write is read back; posted writes have no other witness. */
-static noinline int measure_write(struct rf_api_run *run, void __iomem *registers)
+RF_API(mmio_write)
 {
+	struct pci_dev *dev = rf_device_get();
+	void __iomem *registers;
+
+	if (!dev)
+		return -ENODEV;
+	registers = map(dev);
+	if (!registers) {
+		rf_device_put(dev);
+		return -EBUSY;
+	}
 	RF_MEASURE(run, index,
 		writel((u32)index, registers + INVERSION);
 	);
-	run->effect = ~readl(registers + INVERSION) == (u32)(run->iterations - 1) ?
-		run->iterations : 0;
+	if (~readl(registers + INVERSION) == (u32)(run->iterations - 1))
+		run->effect = run->iterations;
+	unmap(dev, registers);
+	rf_device_put(dev);
 	return 0;
 }
 
-static int mmio_read(struct rf_api_run *run, struct pci_dev *dev)
+RF_API(pci_config_read)
 {
-	return with_registers(run, dev, measure_read);
-}
-
-static int mmio_write(struct rf_api_run *run, struct pci_dev *dev)
-{
-	return with_registers(run, dev, measure_write);
-}
-
-RF_API(mmio_read)
-{
-	return rf_with_device(run, mmio_read);
-}
-
-RF_API(mmio_write)
-{
-	return rf_with_device(run, mmio_write);
-}
-
-static noinline int config_read(struct rf_api_run *run, struct pci_dev *dev)
-{
+	struct pci_dev *dev = rf_device_get();
 	u64 effect = 0;
 
+	if (!dev)
+		return -ENODEV;
 	RF_MEASURE(run, index,
 		u16 device = 0;
 
@@ -81,52 +90,109 @@ static noinline int config_read(struct rf_api_run *run, struct pci_dev *dev)
 		effect += device == 0x11e8;
 	);
 	run->effect = effect;
+	rf_device_put(dev);
 	return 0;
 }
 
-RF_API(pci_config_read)
+/* The device's lock, and whether a driver is bound to it. */
+RF_API(device_bound)
 {
-	return rf_with_device(run, config_read);
+	struct pci_dev *dev = rf_device_get();
+	u64 effect = 0;
+
+	if (!dev)
+		return -ENODEV;
+	pci_dev_get(dev);
+	rf_device_put(dev);
+	RF_MEASURE(run, index,
+		device_lock(&dev->dev);
+		if (device_is_bound(&dev->dev))
+			effect += rf_opaque(dev)->device == 0x11e8;
+		device_unlock(&dev->dev);
+	);
+	run->effect = effect;
+	pci_dev_put(dev);
+	return 0;
 }
 
 #define COHERENT(name, size) \
-static noinline int name(struct rf_api_run *run, struct pci_dev *dev) \
+RF_API(name) \
 { \
+	struct pci_dev *dev = rf_device_get(); \
+	int result = 0; \
 	u64 effect = 0; \
  \
+	if (!dev) \
+		return -ENODEV; \
 	RF_MEASURE(run, index, \
 		dma_addr_t address; \
 		void *memory = dma_alloc_coherent(&dev->dev, size, &address, GFP_KERNEL); \
  \
-		if (!memory) \
-			return -ENOMEM; \
+		if (!memory) { \
+			result = -ENOMEM; \
+			break; \
+		} \
 		effect += (uintptr_t)rf_opaque(memory) >> 47 == 0x1ffff && \
 			  !(rf_opaque(address) & 4095); \
 		dma_free_coherent(&dev->dev, size, memory, address); \
 	); \
 	run->effect = effect; \
-	return 0; \
-} \
- \
-RF_API(name) \
-{ \
-	return rf_with_device(run, name); \
+	rf_device_put(dev); \
+	return result; \
 }
 
 COHERENT(dma_coherent_4k, 4096)
 COHERENT(dma_coherent_64k, 65536)
 
-/* Sixteen KiB of vmalloc's pages, allocated, mapped for the device, and back. */
-static noinline int sg_map(struct rf_api_run *run, struct pci_dev *dev)
+/* Small coherent pieces: descriptor lists. */
+RF_API(dma_pool_256)
 {
+	struct pci_dev *dev = rf_device_get();
+	struct dma_pool *pool;
+	int result = 0;
 	u64 effect = 0;
 
+	if (!dev)
+		return -ENODEV;
+	pool = dma_pool_create("rf_api", &dev->dev, 256, 256, 0);
+	if (!pool) {
+		rf_device_put(dev);
+		return -ENOMEM;
+	}
+	RF_MEASURE(run, index,
+		dma_addr_t address;
+		u64 *memory = dma_pool_alloc(pool, GFP_KERNEL, &address);
+
+		if (!memory) {
+			result = -ENOMEM;
+			break;
+		}
+		*memory = index;
+		memory = rf_opaque(memory);
+		effect += *memory == index && !(rf_opaque(address) & 255);
+		dma_pool_free(pool, memory, address);
+	);
+	run->effect = effect;
+	dma_pool_destroy(pool);
+	rf_device_put(dev);
+	return result;
+}
+
+/* Sixteen KiB of vmalloc's pages, allocated, mapped for the device, and back. */
+RF_API(dma_sg_16k)
+{
+	struct pci_dev *dev = rf_device_get();
+	int result = 0;
+	u64 effect = 0;
+
+	if (!dev)
+		return -ENODEV;
 	RF_MEASURE(run, index,
 		void *memory = vmalloc(16384);
 		struct sg_table *table = kmalloc(sizeof(*table), GFP_KERNEL);
 		struct page *pages[4];
-		int result = memory && table ? 0 : -ENOMEM;
 
+		result = memory && table ? 0 : -ENOMEM;
 		if (!result) {
 			for (int i = 0; i < 4; i++)
 				pages[i] = vmalloc_to_page(memory + i * PAGE_SIZE);
@@ -144,25 +210,27 @@ static noinline int sg_map(struct rf_api_run *run, struct pci_dev *dev)
 		kfree(table);
 		vfree(memory);
 		if (result)
-			return result;
+			break;
 	);
 	run->effect = effect;
-	return 0;
+	rf_device_put(dev);
+	return result;
 }
 
-RF_API(dma_sg_16k)
+RF_API(dma_map_single_4k)
 {
-	return rf_with_device(run, sg_map);
-}
-
-static noinline int map_single(struct rf_api_run *run, struct pci_dev *dev)
-{
-	void *memory = kmalloc(4096, GFP_KERNEL);
+	struct pci_dev *dev = rf_device_get();
+	void *memory;
 	int result = 0;
 	u64 effect = 0;
 
-	if (!memory)
+	if (!dev)
+		return -ENODEV;
+	memory = kmalloc(4096, GFP_KERNEL);
+	if (!memory) {
+		rf_device_put(dev);
 		return -ENOMEM;
+	}
 	RF_MEASURE(run, index,
 		dma_addr_t address = dma_map_single(&dev->dev, memory, 4096, DMA_TO_DEVICE);
 
@@ -174,10 +242,6 @@ static noinline int map_single(struct rf_api_run *run, struct pci_dev *dev)
 	);
 	run->effect = effect;
 	kfree(memory);
+	rf_device_put(dev);
 	return result;
-}
-
-RF_API(dma_map_single_4k)
-{
-	return rf_with_device(run, map_single);
 }

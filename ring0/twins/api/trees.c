@@ -238,38 +238,63 @@ static void page_free(struct marked_page *page)
 	kfree(page);
 }
 
+#define PAGE_FLAGS (GFP_NOIO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+static struct marked_page *page_insert(struct xarray *tree, u64 key)
+{
+	struct marked_page *page = page_alloc(PAGE_FLAGS);
+
+	if (page && xa_err(xa_store(tree, key, page, PAGE_FLAGS))) {
+		page_free(page);
+		return NULL;
+	}
+	return page;
+}
+
+static void pages_empty(struct xarray *tree)
+{
+	struct marked_page *page;
+	unsigned long at;
+
+	xa_for_each(tree, at, page)
+		page_free(page);
+	xa_destroy(tree);
+}
+
+static int pages_fill(struct xarray *tree)
+{
+	xa_init(tree);
+	for (u64 i = 0; i < 64; i++) {
+		struct marked_page *page = page_insert(tree, i * 2);
+
+		if (!page) {
+			pages_empty(tree);
+			return -ENOMEM;
+		}
+		page->mark = i;
+	}
+	return 0;
+}
+
 /* Pages by index, each with a mark: what drivers/nullblk keeps its data in. */
 RF_API(page_tree)
 {
-	const gfp_t flags = GFP_NOIO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	struct xarray tree;
-	struct marked_page *page;
-	unsigned long at;
 	u64 effect = 0;
-	int result = 0;
+	int result = pages_fill(&tree);
 
-	xa_init(&tree);
-	for (u64 i = 0; !result && i < 64; i++) {
-		page = page_alloc(flags);
-		result = page ? xa_err(xa_store(&tree, i * 2, page, flags)) : -ENOMEM;
-		if (result && page)
-			page_free(page);
-	}
+	if (result)
+		return result;
 	RF_MEASURE(run, index,
 		u64 key = odd_key(index);
+		struct marked_page *page = xa_load(&tree, key);
 		bool held;
 
-		if (result)
-			break;
-		page = xa_load(&tree, key);
+		if (!page)
+			page = page_insert(&tree, key);
 		if (!page) {
-			page = page_alloc(flags);
-			result = page ? xa_err(xa_store(&tree, key, page, flags)) : -ENOMEM;
-			if (result) {
-				if (page)
-					page_free(page);
-				break;
-			}
+			result = -ENOMEM;
+			break;
 		}
 		page->mark = index;
 		page = xa_load(&tree, key);
@@ -280,8 +305,24 @@ RF_API(page_tree)
 		effect += held && !xa_load(&tree, key);
 	);
 	run->effect = effect;
-	xa_for_each(&tree, at, page)
-		page_free(page);
-	xa_destroy(&tree);
+	pages_empty(&tree);
 	return result;
+}
+
+RF_API(page_tree_find)
+{
+	struct xarray tree;
+	u64 effect = 0;
+	int result = pages_fill(&tree);
+
+	if (result)
+		return result;
+	RF_MEASURE(run, index,
+		struct marked_page *page = xa_load(&tree, (index & 63) * 2);
+
+		effect += page && page->mark == (index & 63);
+	);
+	run->effect = effect;
+	pages_empty(&tree);
+	return 0;
 }
