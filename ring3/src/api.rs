@@ -70,9 +70,11 @@ impl Operation {
     /// is worth nothing; 0 also that what it needs is not there, such as a
     /// file descriptor.
     ///
-    /// Setting up and tearing down is in it: microseconds, and for a contended
-    /// one the start of a thread. Time many iterations, or take the difference
-    /// of two numbers of them.
+    /// Setting up and tearing down is in it: up to a tenth of a millisecond,
+    /// most of it for the start of a thread or for a file. So time many
+    /// iterations, or take the difference of two numbers of them. The first
+    /// call does what a process does once only, such as to begin its heap:
+    /// leave it out.
     pub fn run(&self, side: Side, iterations: u64) -> u64 {
         match side {
             // SAFETY: A function of `api/*.c` that takes any number and
@@ -130,6 +132,7 @@ pub const OPERATIONS: &[Operation] = operations! {
             "pthread_mutex_lock, pthread_mutex_unlock", "std::sync::Mutex::lock";
         mutex_try "mutex-try":
             "pthread_mutex_trylock, pthread_mutex_unlock", "std::sync::Mutex::try_lock";
+        // Both threads' iterations together, by whom however many.
         mutex_contended "mutex-contended":
             "pthread_mutex_lock, pthread_mutex_unlock", "std::sync::Mutex::lock", contended;
         rwlock_read "rwlock-read":

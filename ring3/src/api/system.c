@@ -49,7 +49,7 @@ OPERATION(process_id)
 OPERATION(environment)
 {
 	const char *name = "PATH", *value = getenv(name);
-	size_t length = value ? strlen(value) : 0;
+	char first = value ? value[0] : '\0';
 	uint64_t effect = 0;
 
 	barrier(&name);
@@ -61,7 +61,7 @@ OPERATION(environment)
 		if (!copy)
 			break;
 		barrier(copy);
-		effect += strlen(copy) == length;
+		effect += copy[0] == first;
 		free(copy);
 	}
 	return effect;

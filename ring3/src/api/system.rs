@@ -39,13 +39,13 @@ operation! {
     /// PATH, copied as one must before somebody changes it.
     fn environment(iterations) {
         let name = "PATH";
-        let length = env::var(name).map_or(0, |value| value.len());
+        let first = env::var(name).ok().and_then(|value| value.bytes().next());
         let mut effect = 0;
         barrier(&name);
         each!(_ in iterations {
             let Ok(copy) = env::var(name) else { break };
             barrier(copy.as_str());
-            effect += u64::from(copy.len() == length);
+            effect += u64::from(copy.bytes().next() == first);
         });
         effect
     }
