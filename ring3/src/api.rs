@@ -59,6 +59,7 @@ pub struct Operation {
     /// Two threads meet in it. What it executes depends on which one comes
     /// first, so that it can be timed and not counted.
     pub contended: bool,
+    function: &'static str,
     run_c: unsafe extern "C" fn(u64) -> u64,
     run_rust: fn(u64) -> u64,
 }
@@ -86,7 +87,7 @@ impl Operation {
 
     /// The symbol of the function with the loop, such as `rf_api_mutex_try_c`.
     pub fn symbol(&self, side: Side) -> String {
-        format!("rf_api_{}_{side}", self.name.replace('-', "_"))
+        format!("rf_api_{}_{side}", self.function)
     }
 }
 
@@ -103,6 +104,7 @@ macro_rules! operation {
             c: $c,
             rust: $rust,
             contended: $contended,
+            function: stringify!($function),
             run_c,
             run_rust: $file::$function,
         }
@@ -254,6 +256,7 @@ pub const OPERATIONS: &[Operation] = operations! {
         read_line "read-line": "getline", "std::io::BufRead::read_line";
         // A Rust path has no zero at its end: it is copied to get one.
         open "open": "open, close", "std::fs::File::open, drop";
+        open_missing "open-missing": "open, errno", "std::fs::File::open, std::io::Error::kind";
         duplicate "duplicate": "fcntl F_DUPFD_CLOEXEC, close", "std::fs::File::try_clone, drop";
         // Rust asks by statx(2), which has the time of birth.
         stat "stat": "stat", "std::fs::metadata";
@@ -271,6 +274,8 @@ pub const OPERATIONS: &[Operation] = operations! {
             "clock_gettime CLOCK_MONOTONIC", "std::time::Instant::now";
         wall_clock "wall-clock":
             "clock_gettime CLOCK_REALTIME", "std::time::SystemTime::now";
+        // The time that has passed is checked by two readings of the clock.
+        sleep_1us "sleep-1us": "nanosleep", "std::thread::sleep";
         process_id "process-id": "getpid", "std::process::id";
         // Rust takes a lock, copies and checks UTF-8; in C the caller copies.
         environment "environment": "getenv, strdup", "std::env::var";

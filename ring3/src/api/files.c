@@ -175,6 +175,17 @@ OPERATION(open)
 	return effect;
 }
 
+OPERATION(open_missing)
+{
+	const char *path = "/dev/ringfence/missing";
+	uint64_t effect = 0;
+
+	barrier(&path);
+	EACH(i)
+		effect += open(path, O_RDONLY | O_CLOEXEC) < 0 && errno == ENOENT;
+	return effect;
+}
+
 OPERATION(duplicate)
 {
 	int file = open("/dev/null", O_RDONLY | O_CLOEXEC);

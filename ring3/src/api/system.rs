@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, process};
+use std::{env, process, thread};
 
 use super::operation::{barrier, each, operation};
 
@@ -24,6 +24,17 @@ operation! {
         let mut effect = 0;
         each!(_ in iterations {
             effect += u64::from(SystemTime::now() > since);
+        });
+        effect
+    }
+
+    fn sleep_1us(iterations) {
+        let time = Duration::from_micros(1);
+        let mut effect = 0;
+        each!(_ in iterations {
+            let begun = Instant::now();
+            thread::sleep(time);
+            effect += u64::from(begun.elapsed() >= time);
         });
         effect
     }
