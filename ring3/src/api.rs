@@ -59,6 +59,7 @@ pub struct Operation {
     /// Two threads meet in it. What it executes depends on which one comes
     /// first, so that it can be timed and not counted.
     pub contended: bool,
+    function: &'static str,
     run_c: unsafe extern "C" fn(u64) -> u64,
     run_rust: fn(u64) -> u64,
 }
@@ -70,9 +71,11 @@ impl Operation {
     /// is worth nothing; 0 also that what it needs is not there, such as a
     /// file descriptor.
     ///
-    /// Setting up and tearing down is in it: microseconds, and for a contended
-    /// one the start of a thread. Time many iterations, or take the difference
-    /// of two numbers of them.
+    /// Setting up and tearing down is in it: up to a tenth of a millisecond,
+    /// most of it for the start of a thread or for a file. So time many
+    /// iterations, or take the difference of two numbers of them. The first
+    /// call does what a process does once only, such as to begin its heap:
+    /// leave it out.
     pub fn run(&self, side: Side, iterations: u64) -> u64 {
         match side {
             // SAFETY: A function of `api/*.c` that takes any number and
@@ -84,7 +87,7 @@ impl Operation {
 
     /// The symbol of the function with the loop, such as `rf_api_mutex_try_c`.
     pub fn symbol(&self, side: Side) -> String {
-        format!("rf_api_{}_{side}", self.name.replace('-', "_"))
+        format!("rf_api_{}_{side}", self.function)
     }
 }
 
@@ -101,6 +104,7 @@ macro_rules! operation {
             c: $c,
             rust: $rust,
             contended: $contended,
+            function: stringify!($function),
             run_c,
             run_rust: $file::$function,
         }
@@ -130,6 +134,7 @@ pub const OPERATIONS: &[Operation] = operations! {
             "pthread_mutex_lock, pthread_mutex_unlock", "std::sync::Mutex::lock";
         mutex_try "mutex-try":
             "pthread_mutex_trylock, pthread_mutex_unlock", "std::sync::Mutex::try_lock";
+        // Both threads' iterations together, by whom however many.
         mutex_contended "mutex-contended":
             "pthread_mutex_lock, pthread_mutex_unlock", "std::sync::Mutex::lock", contended;
         rwlock_read "rwlock-read":
@@ -251,6 +256,7 @@ pub const OPERATIONS: &[Operation] = operations! {
         read_line "read-line": "getline", "std::io::BufRead::read_line";
         // A Rust path has no zero at its end: it is copied to get one.
         open "open": "open, close", "std::fs::File::open, drop";
+        open_missing "open-missing": "open, errno", "std::fs::File::open, std::io::Error::kind";
         duplicate "duplicate": "fcntl F_DUPFD_CLOEXEC, close", "std::fs::File::try_clone, drop";
         // Rust asks by statx(2), which has the time of birth.
         stat "stat": "stat", "std::fs::metadata";
@@ -268,6 +274,8 @@ pub const OPERATIONS: &[Operation] = operations! {
             "clock_gettime CLOCK_MONOTONIC", "std::time::Instant::now";
         wall_clock "wall-clock":
             "clock_gettime CLOCK_REALTIME", "std::time::SystemTime::now";
+        // The time that has passed is checked by two readings of the clock.
+        sleep_1us "sleep-1us": "nanosleep", "std::thread::sleep";
         process_id "process-id": "getpid", "std::process::id";
         // Rust takes a lock, copies and checks UTF-8; in C the caller copies.
         environment "environment": "getenv, strdup", "std::env::var";

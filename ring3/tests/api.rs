@@ -31,7 +31,11 @@ fn an_empty_loop_has_no_effect() {
 }
 
 #[test]
-fn names_are_unique() {
+fn names_are_unique_and_those_of_the_functions() {
+    for operation in OPERATIONS {
+        let function = operation.name.replace('-', "_");
+        assert_eq!(operation.symbol(Side::C), format!("rf_api_{function}_c"));
+    }
     let names: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.name).collect();
     assert_eq!(names.len(), OPERATIONS.len());
 }

@@ -3,7 +3,7 @@
 
 #include "operation.h"
 
-FOR_SIZES uint64_t allocate(uint64_t iterations, size_t size)
+INLINE uint64_t allocate(uint64_t iterations, size_t size)
 {
 	uint64_t effect = 0;
 

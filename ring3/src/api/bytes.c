@@ -6,7 +6,7 @@
 
 #define LARGEST 4096
 
-FOR_SIZES uint64_t copy(uint64_t iterations, size_t size)
+INLINE uint64_t copy(uint64_t iterations, size_t size)
 {
 	uint8_t from[LARGEST] = { 0 }, to[LARGEST] = { 0 };
 	uint64_t effect = 0;
@@ -33,7 +33,7 @@ OPERATION(copy_4096)
 }
 
 /* By eight bytes, so that the two places overlap. */
-FOR_SIZES uint64_t move(uint64_t iterations, size_t size)
+INLINE uint64_t move(uint64_t iterations, size_t size)
 {
 	uint8_t bytes[LARGEST + 8] = { 0 };
 	uint64_t effect = 0;
@@ -58,7 +58,7 @@ OPERATION(move_4096)
 	return move(iterations, 4096);
 }
 
-FOR_SIZES uint64_t compare(uint64_t iterations, size_t size)
+INLINE uint64_t compare(uint64_t iterations, size_t size)
 {
 	uint8_t left[LARGEST] = { 0 }, right[LARGEST] = { 0 };
 	uint64_t effect = 0;
@@ -83,7 +83,7 @@ OPERATION(compare_4096)
 	return compare(iterations, 4096);
 }
 
-FOR_SIZES uint64_t fill(uint64_t iterations, size_t size)
+INLINE uint64_t fill(uint64_t iterations, size_t size)
 {
 	uint8_t bytes[LARGEST] = { 0 };
 	uint64_t effect = 0;

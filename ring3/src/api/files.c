@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,18 +21,22 @@
 int rf_api_lines(void);
 int rf_api_lines(void)
 {
+	char lines[1024][64];
 	int file = memfd_create("ringfence", MFD_CLOEXEC);
 
 	if (file < 0)
 		return -errno;
+	memset(lines, ' ', sizeof(lines));
 	for (int i = 0; i < 1024; i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line), "%04d%59s\n", i, "");
-		if (write(file, line, 64) != 64) {
-			close(file);
-			return -EIO;
-		}
+		lines[i][0] = (char)('0' + i / 1000);
+		lines[i][1] = (char)('0' + i / 100 % 10);
+		lines[i][2] = (char)('0' + i / 10 % 10);
+		lines[i][3] = (char)('0' + i % 10);
+		lines[i][63] = '\n';
+	}
+	if (write(file, lines, sizeof(lines)) != sizeof(lines)) {
+		close(file);
+		return -EIO;
 	}
 	lseek(file, 0, SEEK_SET);
 	return file;
@@ -167,6 +172,17 @@ OPERATION(open)
 
 		effect += file >= 0 && close(file) == 0;
 	}
+	return effect;
+}
+
+OPERATION(open_missing)
+{
+	const char *path = "/dev/ringfence/missing";
+	uint64_t effect = 0;
+
+	barrier(&path);
+	EACH(i)
+		effect += open(path, O_RDONLY | O_CLOEXEC) < 0 && errno == ENOENT;
 	return effect;
 }
 

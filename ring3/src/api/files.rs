@@ -1,7 +1,7 @@
 //! Files, by system call and through a buffer.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
@@ -103,6 +103,17 @@ operation! {
         barrier(&path);
         each!(_ in iterations {
             effect += u64::from(File::open(path).is_ok());
+        });
+        effect
+    }
+
+    fn open_missing(iterations) {
+        let path = "/dev/ringfence/missing";
+        let mut effect = 0;
+        barrier(&path);
+        each!(_ in iterations {
+            let opened = File::open(path);
+            effect += u64::from(opened.is_err_and(|error| error.kind() == ErrorKind::NotFound));
         });
         effect
     }

@@ -1,6 +1,5 @@
 /* Locks, and what is done once. */
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "operation.h"
@@ -36,49 +35,51 @@ OPERATION(mutex_try)
 
 struct contended {
 	pthread_mutex_t lock;
-	uint64_t counter;
-	atomic_bool stop;
+	pthread_barrier_t start;
+	uint64_t counter, iterations;
 };
 
-/* Takes the lock again and again, and returns how often. */
-static void *contend(void *argument)
+/* Takes the lock again and again until both threads together have counted all
+ * iterations, and returns how many were counted here. */
+INLINE uint64_t contend(struct contended *shared)
 {
-	struct contended *shared = argument;
-	uintptr_t taken = 0;
+	uint64_t taken = 0;
+	bool more;
 
-	while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
+	pthread_barrier_wait(&shared->start);
+	do {
 		pthread_mutex_lock(&shared->lock);
-		shared->counter++;
+		more = shared->counter < shared->iterations;
+		if (more)
+			shared->counter++;
 		pthread_mutex_unlock(&shared->lock);
-		taken++;
-	}
-	return (void *)taken;
+		taken += more;
+	} while (more);
+	return taken;
+}
+
+static void *contend_elsewhere(void *shared)
+{
+	return (void *)contend(shared);
 }
 
 OPERATION(mutex_contended)
 {
-	struct contended shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct contended shared = {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.iterations = iterations,
+	};
 	pthread_t other;
-	void *taken;
-	bool begun;
+	uint64_t here;
+	void *there;
 
-	if (pthread_create(&other, NULL, contend, &shared))
+	pthread_barrier_init(&shared.start, NULL, 2);
+	if (pthread_create(&other, NULL, contend_elsewhere, &shared))
 		return 0;
-	do {
-		pthread_mutex_lock(&shared.lock);
-		begun = shared.counter > 0;
-		pthread_mutex_unlock(&shared.lock);
-	} while (!begun);
-
-	EACH(i) {
-		pthread_mutex_lock(&shared.lock);
-		shared.counter++;
-		pthread_mutex_unlock(&shared.lock);
-	}
-
-	atomic_store_explicit(&shared.stop, true, memory_order_relaxed);
-	pthread_join(other, &taken);
-	return shared.counter - (uintptr_t)taken;
+	here = contend(&shared);
+	pthread_join(other, &there);
+	pthread_barrier_destroy(&shared.start);
+	return here + (uint64_t)there;
 }
 
 OPERATION(rwlock_read)

@@ -1,7 +1,6 @@
 //! Locks, and what is done once.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, RwLock};
+use std::sync::{Barrier, Mutex, OnceLock, RwLock};
 use std::thread;
 
 use super::operation::{barrier, each, operation};
@@ -30,17 +29,15 @@ operation! {
 
     fn mutex_contended(iterations) {
         let lock = Mutex::new(0);
-        let stop = AtomicBool::new(false);
-        let taken = thread::scope(|scope| {
-            let other = scope.spawn(|| contend(&lock, &stop));
-            while *lock.lock().unwrap() == 0 {}
-            each!(_ in iterations {
-                *lock.lock().unwrap() += 1;
-            });
-            stop.store(true, Relaxed);
-            other.join().unwrap()
-        });
-        lock.into_inner().unwrap() - taken
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            let there = || contend(&lock, &start, iterations);
+            let Ok(other) = thread::Builder::new().spawn_scoped(scope, there) else {
+                return 0;
+            };
+            let here = contend(&lock, &start, iterations);
+            here + other.join().unwrap()
+        })
     }
 
     fn rwlock_read(iterations) {
@@ -74,12 +71,22 @@ operation! {
     }
 }
 
-/// Takes the lock again and again, and returns how often.
-fn contend(lock: &Mutex<u64>, stop: &AtomicBool) -> u64 {
+/// Takes the lock again and again until both threads together have counted all
+/// iterations, and returns how many were counted here.
+#[inline(always)]
+fn contend(lock: &Mutex<u64>, start: &Barrier, iterations: u64) -> u64 {
     let mut taken = 0;
-    while !stop.load(Relaxed) {
-        *lock.lock().unwrap() += 1;
-        taken += 1;
+    start.wait();
+    loop {
+        let mut counter = lock.lock().unwrap();
+        let more = *counter < iterations;
+        if more {
+            *counter += 1;
+        }
+        drop(counter);
+        taken += u64::from(more);
+        if !more {
+            break taken;
+        }
     }
-    taken
 }

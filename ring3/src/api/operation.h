@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A function that becomes a part of each one that calls it. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* The function of an operation. */
 #define OPERATION(name) \
 	uint64_t rf_api_##name##_c(uint64_t iterations); \
@@ -20,25 +23,22 @@
  */
 #define EACH(i) for (uint64_t i = 0; i < iterations; i++, memory_changes())
 
-static inline __attribute__((always_inline)) void memory_changes(void)
+INLINE void memory_changes(void)
 {
 	__asm__ volatile("" : : : "memory");
 }
 
 /* The compiler must suppose that what `p` points to is read and changed here. */
-static inline __attribute__((always_inline)) void barrier(const void *p)
+INLINE void barrier(const void *p)
 {
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
 /* A value that the compiler does not know. */
-static inline __attribute__((always_inline)) size_t opaque(size_t value)
+INLINE size_t opaque(size_t value)
 {
 	__asm__ volatile("" : "+r"(value));
 	return value;
 }
-
-/* A function for several sizes, each of which is a constant in its copy. */
-#define FOR_SIZES static inline __attribute__((always_inline))
 
 #endif

@@ -6,6 +6,12 @@
 
 #include "operation.h"
 
+/* Nanoseconds from one time to another, at most 292 years. */
+INLINE int64_t between(const struct timespec *from, const struct timespec *to)
+{
+	return (to->tv_sec - from->tv_sec) * INT64_C(1000000000) + to->tv_nsec - from->tv_nsec;
+}
+
 OPERATION(monotonic_clock)
 {
 	struct timespec last, now;
@@ -14,9 +20,7 @@ OPERATION(monotonic_clock)
 	if (clock_gettime(CLOCK_MONOTONIC, &last))
 		return 0;
 	EACH(i) {
-		effect += clock_gettime(CLOCK_MONOTONIC, &now) == 0 &&
-			  (now.tv_sec > last.tv_sec ||
-			   (now.tv_sec == last.tv_sec && now.tv_nsec >= last.tv_nsec));
+		effect += clock_gettime(CLOCK_MONOTONIC, &now) == 0 && between(&last, &now) >= 0;
 		last = now;
 	}
 	return effect;
@@ -36,6 +40,23 @@ OPERATION(wall_clock)
 	return effect;
 }
 
+OPERATION(sleep_1us)
+{
+	const struct timespec time = { .tv_nsec = 1000 };
+	uint64_t effect = 0;
+
+	EACH(i) {
+		struct timespec begun, over;
+
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+		if (nanosleep(&time, NULL))
+			continue;
+		clock_gettime(CLOCK_MONOTONIC, &over);
+		effect += between(&begun, &over) >= 1000;
+	}
+	return effect;
+}
+
 OPERATION(process_id)
 {
 	uint64_t effect = 0;
@@ -49,7 +70,7 @@ OPERATION(process_id)
 OPERATION(environment)
 {
 	const char *name = "PATH", *value = getenv(name);
-	size_t length = value ? strlen(value) : 0;
+	char first = value ? value[0] : '\0';
 	uint64_t effect = 0;
 
 	barrier(&name);
@@ -61,7 +82,7 @@ OPERATION(environment)
 		if (!copy)
 			break;
 		barrier(copy);
-		effect += strlen(copy) == length;
+		effect += copy[0] == first;
 		free(copy);
 	}
 	return effect;

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, process};
+use std::{env, process, thread};
 
 use super::operation::{barrier, each, operation};
 
@@ -28,6 +28,17 @@ operation! {
         effect
     }
 
+    fn sleep_1us(iterations) {
+        let time = Duration::from_micros(1);
+        let mut effect = 0;
+        each!(_ in iterations {
+            let begun = Instant::now();
+            thread::sleep(time);
+            effect += u64::from(begun.elapsed() >= time);
+        });
+        effect
+    }
+
     fn process_id(iterations) {
         let mut effect = 0;
         each!(_ in iterations {
@@ -39,13 +50,13 @@ operation! {
     /// PATH, copied as one must before somebody changes it.
     fn environment(iterations) {
         let name = "PATH";
-        let length = env::var(name).map_or(0, |value| value.len());
+        let first = env::var(name).ok().and_then(|value| value.bytes().next());
         let mut effect = 0;
         barrier(&name);
         each!(_ in iterations {
             let Ok(copy) = env::var(name) else { break };
             barrier(copy.as_str());
-            effect += u64::from(copy.len() == length);
+            effect += u64::from(copy.bytes().next() == first);
         });
         effect
     }

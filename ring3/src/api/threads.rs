@@ -33,7 +33,10 @@ operation! {
         let rally = Mutex::new(Rally::default());
         let turned = Condvar::new();
         thread::scope(|scope| {
-            scope.spawn(|| answer(&rally, &turned));
+            let there = || answer(&rally, &turned);
+            if thread::Builder::new().spawn_scoped(scope, there).is_err() {
+                return;
+            }
             each!(_ in iterations {
                 let mut guard = rally.lock().unwrap();
                 guard.asked = true;
@@ -62,11 +65,14 @@ operation! {
         let (back, here) = mpsc::channel();
         let mut effect = 0;
         thread::scope(|scope| {
-            scope.spawn(move || {
+            let send_back = move || {
                 while let Ok(value) = remote.recv() {
                     back.send(value).unwrap();
                 }
-            });
+            };
+            if thread::Builder::new().spawn_scoped(scope, send_back).is_err() {
+                return;
+            }
             each!(i in iterations {
                 effect += u64::from(there.send(i).is_ok() && here.recv() == Ok(i));
             });
