@@ -82,8 +82,8 @@ fn dear_wrappers(section: &Section<'_>) -> Option<String> {
         0 => format!(
             "Of {compared} wrappers of ours none is shown to cost more than the C that it wraps."
         ),
-        count => format!(
-            "Of {compared} wrappers of ours {count} cost more than the C that they wrap: {}.",
+        _ => format!(
+            "Of {compared} wrappers of ours these cost more than the C that they wrap: {}.",
             dear.join(", ")
         ),
     })

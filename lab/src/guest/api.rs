@@ -23,7 +23,8 @@ use crate::operations::{self, Operation};
 /// A subject, and the module that has its loops.
 #[derive(Debug)]
 pub struct Subject {
-    name: &'static str,
+    /// As a plan has it.
+    pub name: &'static str,
     /// Also the name of its device and of its PCI driver.
     pub module: &'static str,
     /// Which of the build's facts names its compiler.
@@ -58,6 +59,13 @@ pub const SUBJECTS: [Subject; 3] = [
 /// How many times both windows of a counted sample are taken.
 const WINDOWS: usize = 5;
 
+/// Instructions that the shorter window is to have, so that the longer one
+/// mostly ends between two timer ticks: those come every four million.
+const WINDOW: f64 = (1 << 18) as f64;
+
+/// Iterations of the window by which that is judged, and the fewest of any.
+const FEW: u64 = 16;
+
 /// A device's node may be made by a daemon.
 const NODE: Duration = Duration::from_secs(5);
 
@@ -72,7 +80,7 @@ pub struct ApiBench {
     edus: Option<Edus>,
     /// What each subject said of each operation: why it lacks it, if it does.
     tried: BTreeMap<(&'static str, u32), Option<String>>,
-    /// Iterations of a batch by case.
+    /// Iterations of a batch, or of the shorter window, by case.
     iterations: BTreeMap<String, u64>,
     /// Once something was counted.
     counter: Option<Counter>,
@@ -143,12 +151,7 @@ impl ApiBench {
 
     fn time(&mut self, labels: &[&str], case: &Case) -> Result<Vec<Measured>> {
         let operation = operation_of(case)?;
-        // One number for all, by C where it is there.
-        let Some(first) = labels
-            .iter()
-            .find(|label| **label == "c")
-            .or(labels.first())
-        else {
+        let Some(first) = first_of(labels) else {
             return Ok(Vec::new());
         };
         let iterations = match self.iterations.get(&case.name) {
@@ -178,7 +181,35 @@ impl ApiBench {
         Ok(window)
     }
 
-    fn count(&mut self, label: &str, case: &Case, iterations: u64) -> Result<Measured> {
+    fn count(&mut self, labels: &[&str], case: &Case, most: u64) -> Result<Vec<Measured>> {
+        let Some(first) = first_of(labels) else {
+            return Ok(Vec::new());
+        };
+        let iterations = match self.iterations.get(&case.name) {
+            Some(iterations) => *iterations,
+            None => {
+                let few = FEW.min(most);
+                let cost = self.count_over(first, case, few, 1)?.value.max(1.0);
+                // A power of two, so that it is the same in all boots.
+                let iterations = 1 << (WINDOW / cost).log2().max(0.0) as u32;
+                let iterations = iterations.clamp(few, most);
+                self.iterations.insert(case.name.clone(), iterations);
+                iterations
+            }
+        };
+        let each = labels.iter();
+        each.map(|label| self.count_over(label, case, iterations, WINDOWS))
+            .collect()
+    }
+
+    /// Counts windows of so many iterations and of three times as many.
+    fn count_over(
+        &mut self,
+        label: &str,
+        case: &Case,
+        iterations: u64,
+        times: usize,
+    ) -> Result<Measured> {
         // Everything is in memory and was used from here on.
         self.window(label, case, iterations)?;
         let counter = match self.counter.take() {
@@ -189,7 +220,7 @@ impl ApiBench {
             user: "the agent",
             module: find(label)?.module,
             operations: 2 * iterations,
-            times: WINDOWS,
+            times,
         };
         let measured = counter.measure(&counted, || {
             let short = self.window(label, case, iterations)?;
@@ -285,12 +316,11 @@ impl Workbench for ApiBench {
         case: &Case,
         taken: &mut dyn FnMut(Measured) -> Result<()>,
     ) -> Result<()> {
-        match case.operations {
-            None => self.time(labels, case)?.into_iter().try_for_each(taken),
-            Some(iterations) => labels
-                .iter()
-                .try_for_each(|label| taken(self.count(label, case, iterations)?)),
-        }
+        let measured = match case.operations {
+            None => self.time(labels, case)?,
+            Some(most) => self.count(labels, case, most)?,
+        };
+        measured.into_iter().try_for_each(taken)
     }
 
     fn finish(&mut self) -> Result<()> {
@@ -309,6 +339,12 @@ impl Drop for ApiBench {
     fn drop(&mut self) {
         let _ = self.finish();
     }
+}
+
+/// The label by which iterations are chosen for all: C where it is there.
+fn first_of<'a>(labels: &[&'a str]) -> Option<&'a str> {
+    let c = labels.iter().find(|label| **label == "c");
+    c.or(labels.first()).copied()
 }
 
 /// Opens a module's device, once its node is there.
