@@ -126,11 +126,12 @@ fn parse(lines: impl Iterator<Item = String>) -> Vec<Function> {
     // Whether the function at hand is an operation's.
     let mut wanted = false;
     for line in lines {
-        if let Some((address, symbol)) = head(&line) {
-            wanted = symbol.contains(PREFIX);
+        if let Some((address, name)) = head(&line) {
+            // Mangling leaves names as they are.
+            wanted = name.contains(PREFIX);
             if wanted {
                 all.push(Function {
-                    symbol,
+                    symbol: demangled(name),
                     address,
                     instructions: Vec::new(),
                 });
@@ -158,9 +159,9 @@ fn parse(lines: impl Iterator<Item = String>) -> Vec<Function> {
 }
 
 /// The address and name in `0000000000000010 <name>:`.
-fn head(line: &str) -> Option<(u64, String)> {
+fn head(line: &str) -> Option<(u64, &str)> {
     let (address, name) = line.strip_suffix(">:")?.split_once(" <")?;
-    Some((hexadecimal(address)?, demangled(name)))
+    Some((hexadecimal(address)?, name))
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {
