@@ -4,6 +4,11 @@
 BEGIN {
 	FS = " [|] "
 	column = side == "c" ? 2 : side == "rust" ? 3 : side == "wrapper" ? 4 : 0
+	if (!column) {
+		print "generate.awk: side is c, rust or wrapper" > "/dev/stderr"
+		failed = 1
+		exit 1
+	}
 }
 
 /^#/ || /^$/ { next }

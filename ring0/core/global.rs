@@ -4,6 +4,8 @@
 
 use core::cell::UnsafeCell;
 
+use kernel::bindings;
+
 use crate::shim;
 
 /// A value, or none, for a `static`. It is never dropped by itself: a module
@@ -28,12 +30,15 @@ impl<T> Global<T> {
 
     /// Calls `action` with the value, under the lock.
     pub fn with<R>(&self, action: impl FnOnce(&mut Option<T>) -> R) -> R {
-        // SAFETY: The mutex is a static of `shim.c`.
-        unsafe { shim::rf_globals_lock() };
+        // SAFETY: A static of `shim.c`, where it is initialised; never written
+        // but by the mutex itself, behind `Opaque`.
+        let mutex = unsafe { shim::rf_globals.get() };
+        // SAFETY: The mutex is initialised.
+        unsafe { bindings::mutex_lock(mutex) };
         // SAFETY: The lock is held, and a second call would wait for it.
         let result = action(unsafe { &mut *self.value.get() });
         // SAFETY: Taken above.
-        unsafe { shim::rf_globals_unlock() };
+        unsafe { bindings::mutex_unlock(mutex) };
         result
     }
 }

@@ -65,10 +65,12 @@ unsafe impl Send for Tree {}
 
 impl Pages {
     /// The tree, if there is one.
+    #[inline]
     fn tree(&self) -> Option<*mut bindings::xarray> {
         self.tree.as_ref().map(|tree| tree.inner.get())
     }
 
+    #[inline]
     fn lookup(&self, index: u64) -> Option<NonNull<shim::Page>> {
         // SAFETY: The tree is initialised; it holds pages only.
         NonNull::new(unsafe { bindings::xa_load(self.tree()?, index as usize) }.cast())
@@ -80,6 +82,7 @@ impl Pages {
 /// # Safety
 ///
 /// `page` is an entry of a tree, which is borrowed for `'a`.
+#[inline]
 unsafe fn parts<'a>(page: NonNull<shim::Page>) -> Page<'a> {
     // SAFETY: By this function's contract and the invariant of `Pages`; the
     // bytes are a page of their own.
@@ -93,12 +96,14 @@ unsafe fn parts<'a>(page: NonNull<shim::Page>) -> Page<'a> {
 }
 
 impl kit::memory::Pages for Pages {
+    #[inline]
     fn get(&mut self, index: u64) -> Option<Page<'_>> {
         let page = self.lookup(index)?;
         // SAFETY: An entry, for as long as `self` is borrowed.
         Some(unsafe { parts(page) })
     }
 
+    #[inline]
     fn get_or_insert(&mut self, index: u64) -> Result<Page<'_>, OutOfMemory> {
         let page = match self.lookup(index) {
             Some(page) => page,
@@ -130,6 +135,7 @@ impl kit::memory::Pages for Pages {
         Ok(unsafe { parts(page) })
     }
 
+    #[inline]
     fn remove(&mut self, index: u64) {
         let Some(tree) = self.tree() else { return };
         // SAFETY: The tree is initialised; it holds pages only.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/blk-mq.h>
-#include <linux/device.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
@@ -55,17 +54,7 @@ void rf_disk_detach(void *disk)
 	up_write(&rf_hooks);
 }
 
-static DEFINE_MUTEX(rf_globals);
-
-void rf_globals_lock(void)
-{
-	mutex_lock(&rf_globals);
-}
-
-void rf_globals_unlock(void)
-{
-	mutex_unlock(&rf_globals);
-}
+DEFINE_MUTEX(rf_globals);
 
 void rf_module_get(void)
 {
@@ -151,20 +140,6 @@ void rf_page_free(struct rf_page *page)
 int rf_page_store(void *xarray, unsigned long index, struct rf_page *page)
 {
 	return xa_err(xa_store(xarray, index, page, RF_GFP));
-}
-
-int rf_device_lock_bound(void *device)
-{
-	device_lock(device);
-	if (device_is_bound(device))
-		return 1;
-	device_unlock(device);
-	return 0;
-}
-
-void rf_device_unlock(void *device)
-{
-	device_unlock(device);
 }
 
 int rf_rcu_depth(void)

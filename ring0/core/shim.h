@@ -7,6 +7,8 @@
 #ifndef RINGFENCE_SHIM_H
 #define RINGFENCE_SHIM_H
 
+struct mutex;
+
 /* The first member of what a disk's private_data points to. */
 struct rf_disk_hooks {
 	/* block_device_operations.report_zones */
@@ -29,8 +31,7 @@ void *rf_disk_alloc(void *set, void *limits, void *hooks);
 void rf_disk_detach(void *disk);
 
 /* The mutex of this module's global values. */
-void rf_globals_lock(void);
-void rf_globals_unlock(void);
+extern struct mutex rf_globals;
 
 /* Pins this module; rf_module_put takes that back. */
 void rf_module_get(void);
@@ -65,13 +66,6 @@ void rf_page_free(struct rf_page *page);
 
 /* Puts a page into an xarray at an index that is free; 0 or an errno. */
 int rf_page_store(void *xarray, unsigned long index, struct rf_page *page);
-
-/*
- * Takes the lock of a device (struct device *) that a driver is bound to; 0 if
- * none is, then without the lock. May sleep.
- */
-int rf_device_lock_bound(void *device);
-void rf_device_unlock(void *device);
 
 /* How many RCU read sections the caller is in. */
 int rf_rcu_depth(void);

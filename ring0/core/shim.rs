@@ -6,8 +6,9 @@
 //! bindgen made from `shim.h`, and every signature is compared with it. The
 //! values are compared by `shim.c`.
 
-use kernel::bindings::{blk_features_t, blk_opf_t, blk_status_t, xa_mark_t};
+use kernel::bindings::{blk_features_t, blk_opf_t, blk_status_t, mutex, xa_mark_t};
 use kernel::ffi::{c_int, c_uint, c_ulong, c_ulonglong, c_void};
+use kernel::types::Opaque;
 
 macro_rules! shim {
     ($(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
@@ -61,8 +62,6 @@ pub(crate) type ReportZones =
 shim! {
     fn rf_disk_alloc(set: *mut c_void, limits: *mut c_void, hooks: *mut c_void) -> *mut c_void;
     fn rf_disk_detach(disk: *mut c_void) -> ();
-    fn rf_globals_lock() -> ();
-    fn rf_globals_unlock() -> ();
     fn rf_module_get() -> ();
     fn rf_module_put() -> ();
     fn rf_copy(
@@ -75,10 +74,13 @@ shim! {
     fn rf_add_to_batch(rq: *mut c_void, batch: *mut c_void, failed: u8) -> u8;
     fn rf_page_alloc() -> *mut Page;
     fn rf_page_free(page: *mut Page) -> ();
-    fn rf_device_lock_bound(device: *mut c_void) -> c_int;
-    fn rf_device_unlock(device: *mut c_void) -> ();
     fn rf_rcu_depth() -> c_int;
     fn rf_page_store(xarray: *mut c_void, index: c_ulong, page: *mut Page) -> c_int;
+}
+
+extern "C" {
+    /// The mutex of this module's global values.
+    pub(crate) static rf_globals: Opaque<mutex>;
 }
 
 pub(crate) const COPY_GET: c_int = 0;
