@@ -41,9 +41,52 @@ pub fn check(label: &str, case: &Case, iterations: u64, effect: u64) -> Result<(
     )
 }
 
+/// The label by which numbers of iterations are chosen for all of a block: C
+/// where it is there.
+pub fn first_of<'a>(labels: &[&'a str]) -> Option<&'a str> {
+    let c = labels.iter().find(|label| **label == "c");
+    c.or(labels.first()).copied()
+}
+
+/// Times the operations of a boot. How many iterations a case's batch has is
+/// chosen once, for all labels.
+#[derive(Default)]
+pub struct Timer {
+    /// By case.
+    iterations: BTreeMap<String, u64>,
+}
+
+impl Timer {
+    /// A sample of each label; `run` runs one loop of one.
+    pub fn time(
+        &mut self,
+        labels: &[&str],
+        case: &Case,
+        mut run: impl FnMut(&str, u64) -> Result<Looped>,
+    ) -> Result<Vec<Measured>> {
+        let mut run = |label: &str, iterations| {
+            let looped = run(label, iterations)?;
+            check(label, case, iterations, looped.effect)?;
+            Ok(looped)
+        };
+        let Some(first) = first_of(labels) else {
+            return Ok(Vec::new());
+        };
+        let iterations = match self.iterations.get(&case.name) {
+            Some(iterations) => *iterations,
+            None => {
+                let iterations = iterations(case, |iterations| run(first, iterations))?;
+                self.iterations.insert(case.name.clone(), iterations);
+                iterations
+            }
+        };
+        time(labels, iterations, run)
+    }
+}
+
 /// Iterations of a case's batch, so that all batches of a sample together take
 /// its time. `run` runs one loop.
-pub fn iterations(case: &Case, mut run: impl FnMut(u64) -> Result<Looped>) -> Result<u64> {
+fn iterations(case: &Case, mut run: impl FnMut(u64) -> Result<Looped>) -> Result<u64> {
     let wanted = (Duration::from_millis(case.runtime_ms) / BATCHES as u32).as_nanos() as u64;
     let mut iterations = 1;
     loop {
@@ -63,9 +106,8 @@ pub fn iterations(case: &Case, mut run: impl FnMut(u64) -> Result<Looped>) -> Re
 /// so that what else the machine does meets all alike. A sample is the first
 /// decile of its batches, in nanoseconds an operation: each batch has the same
 /// work, so that what makes one slower than another is mostly the machine.
-pub fn time(
+fn time(
     labels: &[&str],
-    case: &Case,
     iterations: u64,
     mut run: impl FnMut(&str, u64) -> Result<Looped>,
 ) -> Result<Vec<Measured>> {
@@ -73,7 +115,6 @@ pub fn time(
     for _ in 0..BATCHES {
         for (label, batches) in labels.iter().zip(&mut batches) {
             let looped = run(label, iterations)?;
-            check(label, case, iterations, looped.effect)?;
             batches.push(looped.nanoseconds as f64 / iterations as f64);
         }
     }
@@ -142,7 +183,7 @@ mod tests {
     #[test]
     fn a_sample_is_hardly_moved_by_batches_that_a_neighbour_met() {
         let mut turn = 0;
-        let samples = time(&["rust", "c"], &case(), 100, |label, iterations| {
+        let samples = time(&["rust", "c"], 100, |label, iterations| {
             turn += 1;
             let cost = if label == "rust" { 8 } else { 10 };
             let met = if turn % 3 == 0 { 50 } else { 0 };
@@ -157,16 +198,35 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_without_its_effect_is_refused() {
-        for (effect, word) in [(0, "did nothing"), (99, "did 99"), (101, "did 101")] {
-            let run = |_: &str, _| {
+    fn all_labels_of_a_case_have_the_iterations_that_c_was_given() {
+        let mut timer = Timer::default();
+        for labels in [&["rust", "c"], &["c", "rust"]] {
+            let run = |label: &str, iterations| {
                 Ok(Looped {
-                    nanoseconds: 5,
-                    effect,
+                    nanoseconds: iterations * if label == "c" { 10 } else { 1000 },
+                    effect: iterations,
                 })
             };
-            let error = time(&["rust"], &case(), 100, run).err().expect(word);
-            let text = error.to_string();
+            let samples = timer.time(labels, &case(), run).expect("samples");
+            for sample in samples {
+                assert_eq!(sample.extra["iterations"], 100_000.0);
+            }
+        }
+        let none = timer.time(&[], &case(), |_, _| unreachable!("nothing to run"));
+        assert!(none.expect("no samples").is_empty());
+    }
+
+    #[test]
+    fn a_loop_without_its_effect_is_refused() {
+        for (effect, word) in [(0, "did nothing"), (99, "did 99")] {
+            let run = |_: &str, iterations: u64| {
+                Ok(Looped {
+                    nanoseconds: 5000 * iterations,
+                    effect: iterations.min(effect),
+                })
+            };
+            let error = Timer::default().time(&["rust"], &case(), run).err();
+            let text = error.expect(word).to_string();
             assert!(text.contains(word) && text.contains("mutex"), "{text}");
         }
     }

@@ -11,7 +11,7 @@ use ringfence_bench::agent::{Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
 use ringfence_bench::control::{Control, Label};
 use ringfence_bench::count::{self, Functions};
-use ringfence_bench::operation::{self, Looped};
+use ringfence_bench::operation::{self, Looped, Timer};
 
 use crate::callgrind::Counter;
 use crate::ring3::{built, environment};
@@ -26,40 +26,17 @@ const WINDOWS: usize = 2;
 /// The ring-3 agent; `counts` is where callgrind writes, if it runs this.
 pub fn workbench(counts: Option<PathBuf>) -> Box<dyn Workbench> {
     Box::new(Api {
-        iterations: BTreeMap::new(),
+        timer: Timer::default(),
         counter: counts.map(Counter::new),
     })
 }
 
 struct Api {
-    /// Iterations of a batch by case.
-    iterations: BTreeMap<String, u64>,
+    timer: Timer,
     counter: Option<Counter>,
 }
 
 impl Api {
-    fn time(&mut self, labels: &[&str], case: &Case) -> Result<Vec<Measured>> {
-        let operation = operation_of(case)?;
-        let run = |label: &str, iterations| looped(operation, label, iterations);
-        // One number for all, by C where it is measured.
-        let Some(first) = labels
-            .iter()
-            .find(|label| **label == "c")
-            .or(labels.first())
-        else {
-            return Ok(Vec::new());
-        };
-        let iterations = match self.iterations.get(&case.name) {
-            Some(iterations) => *iterations,
-            None => {
-                let iterations = operation::iterations(case, |iterations| run(first, iterations))?;
-                self.iterations.insert(case.name.clone(), iterations);
-                iterations
-            }
-        };
-        operation::time(labels, case, iterations, run)
-    }
-
     fn count(&mut self, label: &str, case: &Case, iterations: u64) -> Result<Measured> {
         let (operation, side) = (operation_of(case)?, side_of(label)?);
         let counter = self.counter.as_mut();
@@ -121,7 +98,12 @@ impl Workbench for Api {
         taken: &mut dyn FnMut(Measured) -> Result<()>,
     ) -> Result<()> {
         match case.operations {
-            None => self.time(labels, case)?.into_iter().try_for_each(taken),
+            None => {
+                let operation = operation_of(case)?;
+                let run = |label: &str, iterations| looped(operation, label, iterations);
+                let measured = self.timer.time(labels, case, run)?;
+                measured.into_iter().try_for_each(taken)
+            }
             Some(iterations) => labels
                 .iter()
                 .try_for_each(|label| taken(self.count(label, case, iterations)?)),
@@ -194,7 +176,7 @@ mod tests {
         };
         for label in ["rust", "c", "c:again"] {
             let run = |label: &str, iterations| looped(&ring3::api::EMPTY, label, iterations);
-            let error = operation::time(&[label], &case, 1000, run).err();
+            let error = Timer::default().time(&[label], &case, run).err();
             let text = error.expect("refused").to_string();
             assert!(text.contains("the loop did nothing"), "{text}");
         }

@@ -10,7 +10,7 @@ use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::{Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
 use ringfence_bench::control::{Control, Label};
-use ringfence_bench::operation::{self, Looped};
+use ringfence_bench::operation::{self, Looped, Timer};
 use ringfence_plugin::{api::Device, mark};
 use rustix::io::Errno;
 
@@ -80,7 +80,8 @@ pub struct ApiBench {
     edus: Option<Edus>,
     /// What each subject said of each operation: why it lacks it, if it does.
     tried: BTreeMap<(&'static str, u32), Option<String>>,
-    /// Iterations of a batch, or of the shorter window, by case.
+    timer: Timer,
+    /// Iterations of the shorter window by case.
     iterations: BTreeMap<String, u64>,
     /// Once something was counted.
     counter: Option<Counter>,
@@ -101,6 +102,7 @@ impl ApiBench {
                 .then(|| Edus::promise(&SUBJECTS.map(|subject| subject.module)))
                 .transpose()?,
             tried: BTreeMap::new(),
+            timer: Timer::default(),
             iterations: BTreeMap::new(),
             counter: None,
         })
@@ -151,21 +153,12 @@ impl ApiBench {
 
     fn time(&mut self, labels: &[&str], case: &Case) -> Result<Vec<Measured>> {
         let operation = operation_of(case)?;
-        let Some(first) = first_of(labels) else {
-            return Ok(Vec::new());
-        };
-        let iterations = match self.iterations.get(&case.name) {
-            Some(iterations) => *iterations,
-            None => {
-                let run = |iterations| self.looped(first, &operation, iterations);
-                let iterations = operation::iterations(case, run)?;
-                self.iterations.insert(case.name.clone(), iterations);
-                iterations
-            }
-        };
-        operation::time(labels, case, iterations, |label, iterations| {
+        let mut timer = std::mem::take(&mut self.timer);
+        let measured = timer.time(labels, case, |label, iterations| {
             self.looped(label, &operation, iterations)
-        })
+        });
+        self.timer = timer;
+        measured
     }
 
     /// What is executed in one loop.
@@ -182,7 +175,7 @@ impl ApiBench {
     }
 
     fn count(&mut self, labels: &[&str], case: &Case, most: u64) -> Result<Vec<Measured>> {
-        let Some(first) = first_of(labels) else {
+        let Some(first) = operation::first_of(labels) else {
             return Ok(Vec::new());
         };
         let iterations = match self.iterations.get(&case.name) {
@@ -339,12 +332,6 @@ impl Drop for ApiBench {
     fn drop(&mut self) {
         let _ = self.finish();
     }
-}
-
-/// The label by which iterations are chosen for all: C where it is there.
-fn first_of<'a>(labels: &[&'a str]) -> Option<&'a str> {
-    let c = labels.iter().find(|label| **label == "c");
-    c.or(labels.first()).copied()
 }
 
 /// Opens a module's device, once its node is there.
