@@ -57,11 +57,13 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// A sample of each label; `run` runs one loop of one.
+    /// A sample of each label; `run` runs one loop of one, of `fewest`
+    /// iterations or more.
     pub fn time(
         &mut self,
         labels: &[&str],
         case: &Case,
+        fewest: u64,
         mut run: impl FnMut(&str, u64) -> Result<Looped>,
     ) -> Result<Vec<Measured>> {
         let mut run = |label: &str, iterations| {
@@ -75,7 +77,7 @@ impl Timer {
         let iterations = match self.iterations.get(&case.name) {
             Some(iterations) => *iterations,
             None => {
-                let iterations = iterations(case, |iterations| run(first, iterations))?;
+                let iterations = iterations(case, fewest, |iterations| run(first, iterations))?;
                 self.iterations.insert(case.name.clone(), iterations);
                 iterations
             }
@@ -86,9 +88,9 @@ impl Timer {
 
 /// Iterations of a case's batch, so that all batches of a sample together take
 /// its time. `run` runs one loop.
-fn iterations(case: &Case, mut run: impl FnMut(u64) -> Result<Looped>) -> Result<u64> {
+fn iterations(case: &Case, fewest: u64, mut run: impl FnMut(u64) -> Result<Looped>) -> Result<u64> {
     let wanted = (Duration::from_millis(case.runtime_ms) / BATCHES as u32).as_nanos() as u64;
-    let mut iterations = 1;
+    let mut iterations = fewest;
     loop {
         // The first of two may find nothing in the caches.
         let took = run(iterations)?
@@ -96,7 +98,7 @@ fn iterations(case: &Case, mut run: impl FnMut(u64) -> Result<Looped>) -> Result
             .min(run(iterations)?.nanoseconds);
         if took >= wanted / 4 || iterations >= MOST / 4 {
             let scaled = iterations as f64 * wanted as f64 / took.max(1) as f64;
-            return Ok((scaled as u64).clamp(1, MOST));
+            return Ok((scaled as u64).clamp(fewest, MOST));
         }
         iterations *= 4;
     }
@@ -166,7 +168,7 @@ mod tests {
                     effect: iterations,
                 })
             };
-            let iterations = iterations(&case(), took).expect("a number");
+            let iterations = iterations(&case(), 1, took).expect("a number");
             let batch = 1_000_000.0 / cost as f64;
             let ratio = iterations as f64 / batch.max(1.0);
             assert!((0.9..1.1).contains(&ratio), "{cost} ns: {iterations}");
@@ -177,7 +179,7 @@ mod tests {
                 effect: iterations,
             })
         };
-        assert_eq!(iterations(&case(), free).expect("a number"), MOST);
+        assert_eq!(iterations(&case(), 1, free).expect("a number"), MOST);
     }
 
     #[test]
@@ -207,12 +209,12 @@ mod tests {
                     effect: iterations,
                 })
             };
-            let samples = timer.time(labels, &case(), run).expect("samples");
+            let samples = timer.time(labels, &case(), 1, run).expect("samples");
             for sample in samples {
                 assert_eq!(sample.extra["iterations"], 100_000.0);
             }
         }
-        let none = timer.time(&[], &case(), |_, _| unreachable!("nothing to run"));
+        let none = timer.time(&[], &case(), 1, |_, _| unreachable!("nothing to run"));
         assert!(none.expect("no samples").is_empty());
     }
 
@@ -225,7 +227,7 @@ mod tests {
                     effect: iterations.min(effect),
                 })
             };
-            let error = Timer::default().time(&["rust"], &case(), run).err();
+            let error = Timer::default().time(&["rust"], &case(), 1, run).err();
             let text = error.expect(word).to_string();
             assert!(text.contains(word) && text.contains("mutex"), "{text}");
         }

@@ -101,7 +101,7 @@ impl Workbench for Api {
             None => {
                 let operation = operation_of(case)?;
                 let run = |label: &str, iterations| looped(operation, label, iterations);
-                let measured = self.timer.time(labels, case, run)?;
+                let measured = self.timer.time(labels, case, 1, run)?;
                 measured.into_iter().try_for_each(taken)
             }
             Some(iterations) => labels
@@ -176,7 +176,7 @@ mod tests {
         };
         for label in ["rust", "c", "c:again"] {
             let run = |label: &str, iterations| looped(&ring3::api::EMPTY, label, iterations);
-            let error = Timer::default().time(&[label], &case, run).err();
+            let error = Timer::default().time(&[label], &case, 1, run).err();
             let text = error.expect("refused").to_string();
             assert!(text.contains("the loop did nothing"), "{text}");
         }

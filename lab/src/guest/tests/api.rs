@@ -7,7 +7,7 @@ use anyhow::{bail, ensure, Context, Result};
 use ringfence_bench::agent::{Prepared, Workbench};
 use ringfence_bench::case::{self, Case, Workload, API};
 
-use super::super::api::{ApiBench, SUBJECTS};
+use super::super::api::{fewest, ApiBench, SUBJECTS};
 use super::super::module;
 use crate::operations::{self, Operation, EMPTY};
 
@@ -56,7 +56,7 @@ pub fn effects(modules: &Path) -> Result<()> {
                 );
                 continue;
             }
-            for iterations in [1, 7, 300] {
+            for iterations in [1, 7, 20].map(|number| number * fewest(&operation)) {
                 match bench.run(subject.name, &operation, iterations)? {
                     Ok(looped) => ensure!(
                         looped.effect == iterations,
@@ -68,7 +68,7 @@ pub fn effects(modules: &Path) -> Result<()> {
                     Err(why) if subject.name == "rust" && why == "absent from this kernel" => break,
                     Err(why) => bail!("{} in {} is {why}", operation.name, subject.module),
                 }
-                let first = iterations == 1 && !operation.contended;
+                let first = iterations == 1;
                 with_rust += usize::from(first && subject.name == "rust");
             }
         }
