@@ -12,6 +12,7 @@ fn main() {
     let build = twins();
     let compiler = build.get_compiler();
     build.compile("ringfence_twins");
+    operations();
     let version = version(compiler.path()).unwrap_or_else(|| "unknown".into());
     let level = std::env::var("OPT_LEVEL").unwrap_or_default();
 
@@ -63,6 +64,29 @@ fn twins() -> cc::Build {
         .extra_warnings(true)
         .warnings_into_errors(true);
     build
+}
+
+/// The C half of `api`, a file for each facility.
+fn operations() {
+    let mut build = cc::Build::new();
+    let mut files: Vec<_> = std::fs::read_dir("src/api")
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .expect("src/api can be read");
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    // Addresses must not depend on the order of a folder.
+    files.sort();
+    println!("cargo:rerun-if-changed=src/api");
+    build
+        .files(files)
+        .define("_GNU_SOURCE", None)
+        .std("c11")
+        .force_frame_pointer(false)
+        // As rustc: calls of libraries go through the GOT, not the PLT.
+        .flag_if_supported("-fno-plt")
+        .warnings(true)
+        .extra_warnings(true)
+        .warnings_into_errors(true)
+        .compile("ringfence_api");
 }
 
 /// The first line of what a compiler says of itself.

@@ -50,7 +50,7 @@ pub enum Prepared {
 
 /// One measurement of a load.
 pub struct Measured {
-    /// Name of the metric, `iops` or `instructions`.
+    /// Name of the metric: `iops`, `ns` or `instructions`.
     pub metric: &'static str,
     /// Its value.
     pub value: f64,
@@ -94,15 +94,24 @@ pub trait Workbench {
     fn finish(&mut self) -> Result<()>;
 }
 
-/// Runs one boot: reads the plan from `input`, writes events to `output`.
+/// Runs one boot: reads the plan from `input`, has its workbench made, and
+/// writes events to `output`.
 ///
 /// Every subject of every case is set up and read back before the first
 /// sample; those of a block are set up again right before it, and if one then
 /// reads back differently, the boot ends with an error.
-pub fn serve(bench: &mut dyn Workbench, input: impl BufRead, mut output: impl Write) -> Result<()> {
-    let result = serve_plan(bench, input, &mut output);
-    let finished = bench.finish();
-    match result.and(finished) {
+pub fn serve(
+    make: impl FnOnce(&BootPlan) -> Result<Box<dyn Workbench>>,
+    input: impl BufRead,
+    mut output: impl Write,
+) -> Result<()> {
+    let result = read_plan(input).and_then(|plan| {
+        let mut bench = make(&plan)?;
+        let result = serve_plan(bench.as_mut(), &plan, &mut output);
+        let finished = bench.finish();
+        result.and(finished)
+    });
+    match result {
         Ok(()) => emit(&mut output, &Event::Done),
         Err(error) => emit(
             &mut output,
@@ -113,16 +122,15 @@ pub fn serve(bench: &mut dyn Workbench, input: impl BufRead, mut output: impl Wr
     }
 }
 
-fn serve_plan(
-    bench: &mut dyn Workbench,
-    mut input: impl BufRead,
-    output: &mut impl Write,
-) -> Result<()> {
+fn read_plan(mut input: impl BufRead) -> Result<BootPlan> {
     let mut line = String::new();
     input
         .read_line(&mut line)
         .context("agent: reading the plan")?;
-    let plan: BootPlan = serde_json::from_str(&line).context("agent: the plan does not parse")?;
+    serde_json::from_str(&line).context("agent: the plan does not parse")
+}
+
+fn serve_plan(bench: &mut dyn Workbench, plan: &BootPlan, output: &mut impl Write) -> Result<()> {
     emit(
         output,
         &Event::Hello {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use anyhow::{bail, Result};
 use serde::{Deserialize, Serialize};
 
 /// What the load does, in fio's words (`rw=`).
@@ -79,7 +80,7 @@ impl Engine {
 
 /// A closed-loop load on a block device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Workload {
+pub struct BlockLoad {
     /// Direction and order of the operations.
     pub pattern: Pattern,
     /// Bytes an operation; a multiple of the device's logical block size.
@@ -93,16 +94,51 @@ pub struct Workload {
     pub engine: Engine,
 }
 
+/// One call, or a pair of calls such as lock and unlock, made again and again in
+/// a loop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its name in the table of operations.
+    pub operation: String,
+    /// What is called, by subject: C's functions, Rust's paths.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<String, String>,
+    /// Whether it is one that two processors meet in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contended: bool,
+    /// Whether it takes a PCI device.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub device: bool,
+}
+
+/// The name under which operations stand where drivers have theirs.
+pub const API: &str = "api";
+
+/// What a case measures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a workload is a block load (pattern, block_size, depth, jobs) or an operation \
+                 (operation)"
+)]
+pub enum Workload {
+    /// I/Os of a block device.
+    Block(BlockLoad),
+    /// Calls of an API.
+    Operation(Operation),
+}
+
 /// One workload on one driver with one setting of it, in one ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
-    /// `nullblk`, later `nvme`, `e1000`, `binder`.
+    /// `nullblk`, later `nvme`, `e1000`, `binder`; or `api`, whose cases are
+    /// operations.
     pub driver: String,
     /// 0 or 3.
     pub ring: u8,
     /// Unique within driver and ring, as [`Case::name_of`] makes it.
     pub name: String,
-    /// What the load does.
+    /// What is done.
     pub workload: Workload,
     /// The driver's settings by name (`irqmode`, `submit_queues`, ...), the
     /// same for every subject.
@@ -112,7 +148,8 @@ pub struct Case {
     /// Time under load before the measurement starts, in milliseconds.
     pub ramp_ms: u64,
     /// Operations over which a sample counts instructions, in place of a time
-    /// in which it counts operations.
+    /// in which it counts operations. Where two loops are counted, those of the
+    /// shorter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<u64>,
 }
@@ -122,7 +159,7 @@ impl Case {
     /// completion mode. `psync` stands for the depth where that is the
     /// engine, and `libaio` before it; `-poll` follows where a queue is polled, and `-q2` where there
     /// are two queues.
-    pub fn name_of(workload: &Workload, settings: &BTreeMap<String, String>) -> String {
+    pub fn name_of(workload: &BlockLoad, settings: &BTreeMap<String, String>) -> String {
         let depth = match workload.engine {
             Engine::IoUring => format!("qd{}", workload.depth),
             Engine::Libaio => format!("libaio-qd{}", workload.depth),
@@ -146,6 +183,36 @@ impl Case {
             name.push_str(queues);
         }
         name
+    }
+
+    /// The load on a block device; an error for an operation.
+    pub fn block(&self) -> Result<&BlockLoad> {
+        match &self.workload {
+            Workload::Block(load) => Ok(load),
+            Workload::Operation(_) => bail!(
+                "case {}: is an operation, which no block device has; its driver is api",
+                self.name
+            ),
+        }
+    }
+
+    /// The operation; an error for a load on a block device.
+    pub fn operation(&self) -> Result<&Operation> {
+        match &self.workload {
+            Workload::Operation(operation) => Ok(operation),
+            Workload::Block(_) => bail!(
+                "case {}: names no operation, which the driver api needs",
+                self.name
+            ),
+        }
+    }
+
+    /// Jobs that work at once: 1 but for loads that have more.
+    pub fn jobs(&self) -> u32 {
+        match &self.workload {
+            Workload::Block(load) => load.jobs,
+            Workload::Operation(_) => 1,
+        }
     }
 
     /// What identifies a case over both rings and all drivers.
@@ -197,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_case_is_named_by_pattern_size_depth_jobs_and_mode() {
-        let workload = Workload {
+        let workload = BlockLoad {
             pattern: Pattern::RandRead,
             block_size: 4096,
             depth: 8,
@@ -213,7 +280,7 @@ mod tests {
         );
         settings.insert("submit_queues".into(), "1".into());
         settings.insert("poll_queues".into(), "0".into());
-        let psync = Workload {
+        let psync = BlockLoad {
             engine: Engine::Psync,
             depth: 1,
             ..workload.clone()
@@ -228,6 +295,19 @@ mod tests {
             Case::name_of(&workload, &settings),
             "randread-4k-qd8-j1-irq1-poll-q2"
         );
+    }
+
+    #[test]
+    fn a_workload_is_told_by_its_fields_and_another_is_refused_by_name() {
+        let block = r#"{"pattern":"read","block_size":4096,"depth":1,"jobs":2}"#;
+        let block: Workload = serde_json::from_str(block).expect("as it was ever written");
+        assert!(matches!(&block, Workload::Block(load) if load.jobs == 2));
+        let text = r#"{"operation":"mutex","calls":{"c":"mutex_lock"}}"#;
+        let operation: Workload = serde_json::from_str(text).expect("an operation");
+        assert!(matches!(&operation, Workload::Operation(one) if one.operation == "mutex"));
+        assert_eq!(serde_json::to_string(&operation).expect("JSON"), text);
+        let error = serde_json::from_str::<Workload>(r#"{"depth":1}"#).expect_err("neither");
+        assert!(error.to_string().contains("or an operation"), "{error}");
     }
 
     #[test]

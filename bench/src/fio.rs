@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::case::{parse_size, Engine, Pattern, Workload};
+use crate::case::{parse_size, BlockLoad, Engine, Pattern};
 
 /// Options that say where and under which name, which may differ between
 /// subjects; and those that a case has by itself.
@@ -29,7 +29,7 @@ const NOT_OF_THE_LOAD: [&str; 13] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct Load {
     /// What the jobs did.
-    pub workload: Workload,
+    pub workload: BlockLoad,
     /// All other options, sorted: `direct=1 runtime=10`.
     pub options: String,
     /// Completed operations a second, all jobs, both directions; above 0.
@@ -243,7 +243,7 @@ fn together(document: &Document) -> Vec<&[Job]> {
 }
 
 fn load(document: &Document, jobs: &[Job]) -> Result<Load, String> {
-    let mut all: Option<(Workload, String)> = None;
+    let mut all: Option<(BlockLoad, String)> = None;
     let mut numbers: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
     for job in jobs {
         if let Some(what) = job.trouble() {
@@ -256,7 +256,7 @@ fn load(document: &Document, jobs: &[Job]) -> Result<Load, String> {
         let number = numbers.entry(&job.jobname).or_default();
         *number = (number.0 + 1, number.1.max(workload.jobs));
         let one = (
-            Workload {
+            BlockLoad {
                 jobs: 1,
                 ..workload
             },
@@ -281,7 +281,7 @@ fn load(document: &Document, jobs: &[Job]) -> Result<Load, String> {
     let directions = jobs.iter().flat_map(Job::directions);
     let latency: f64 = directions.map(|one| one.lat_ns.mean * one.total_ios).sum();
     Ok(Load {
-        workload: Workload {
+        workload: BlockLoad {
             // Grouped, a job stands for all of its copies; else each is there.
             jobs: numbers.values().map(|(seen, said)| seen.max(said)).sum(),
             ..workload
@@ -300,7 +300,7 @@ fn load(document: &Document, jobs: &[Job]) -> Result<Load, String> {
 }
 
 /// What the options ask for; fio's defaults where they are silent.
-fn workload(options: &Options) -> Result<Workload, String> {
+fn workload(options: &Options) -> Result<BlockLoad, String> {
     let option = |names: &[&str], default: &str| {
         let value = names.iter().find_map(|name| options.get(*name));
         value.map_or(default.to_string(), text_of)
@@ -324,7 +324,7 @@ fn workload(options: &Options) -> Result<Workload, String> {
             .filter(|number| (1..=65_536).contains(number));
         number.ok_or(format!("{name}={text}: no case has that"))
     };
-    Ok(Workload {
+    Ok(BlockLoad {
         pattern: pattern.ok_or(format!(
             "rw={rw}: no case has that; there is read, write, randread, randwrite"
         ))?,

@@ -1,5 +1,5 @@
 //! The run folder: `plan.json`, `manifest.json`, `samples.jsonl`, with `--count`
-//! `profiles.jsonl`, and what is derived from them.
+//! `profiles.jsonl`, with `--asm` `asm.json`, and what is derived from them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::case::CaseKey;
+use crate::disassembly::{self, Listing};
 use crate::plan::Plan;
 use crate::sample::{Attributes, LeftOut, Profile, Sample};
 
@@ -68,6 +69,8 @@ pub struct Recording {
     pub warm_up: Vec<Sample>,
     /// Where the instructions of samples went, for those that were counted.
     pub profiles: Vec<Profile>,
+    /// The machine code of loops, if it was asked for.
+    pub listings: Vec<Listing>,
     /// What could not be read, a line each.
     pub complaints: Vec<String>,
 }
@@ -185,6 +188,10 @@ impl Recording {
             });
             profiles.retain(|profile| !plan.warms_up(profile.block));
         }
+        let listings = disassembly::read(path).unwrap_or_else(|error| {
+            complaints.push(format!("{error:#}"));
+            Vec::new()
+        });
         Ok(Recording {
             path: path.to_path_buf(),
             plan,
@@ -192,6 +199,7 @@ impl Recording {
             samples,
             warm_up,
             profiles,
+            listings,
             complaints,
         })
     }

@@ -4,7 +4,7 @@ mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::case::{Case, CaseKey};
+use crate::case::{Case, CaseKey, Workload};
 use crate::fio::Load;
 use crate::folder::Manifest;
 use crate::plan::{Controls, Plan, WarmUp};
@@ -204,7 +204,7 @@ fn key(cases: &mut Vec<Case>, driver: &str, load: &Load) -> CaseKey {
         driver: driver.into(),
         ring: RING,
         name,
-        workload: load.workload.clone(),
+        workload: Workload::Block(load.workload.clone()),
         settings,
         runtime_ms: load.runtime_ms.max(1),
         ramp_ms: 0,

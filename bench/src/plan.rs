@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{bail, Context, Result};
 use rand::seq::SliceRandom;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -111,6 +112,22 @@ pub struct Step {
     pub warm_up: bool,
     /// The labels in the order in which they are sampled.
     pub order: Vec<String>,
+}
+
+impl BootPlan {
+    /// The driver of its cases, of which a boot has one; an error for a plan
+    /// without cases or with several drivers.
+    pub fn driver(&self) -> Result<&str> {
+        let first = self.cases.first().context("the plan has no cases")?;
+        if let Some(other) = self.cases.iter().find(|case| case.driver != first.driver) {
+            bail!(
+                "the plan has cases of {} and of {}; make two plans",
+                first.driver,
+                other.driver
+            );
+        }
+        Ok(&first.driver)
+    }
 }
 
 impl Plan {
@@ -328,12 +345,12 @@ fn permutations(items: &[String]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Engine, Pattern, Workload};
+    use crate::case::{BlockLoad, Engine, Pattern, Workload};
 
     fn plan(seed: u64) -> Plan {
         let cases = [1, 32]
             .map(|depth| {
-                let workload = Workload {
+                let workload = BlockLoad {
                     pattern: Pattern::RandRead,
                     block_size: 4096,
                     depth,
@@ -344,7 +361,7 @@ mod tests {
                     driver: "nullblk".into(),
                     ring: 0,
                     name: Case::name_of(&workload, &BTreeMap::new()),
-                    workload,
+                    workload: Workload::Block(workload),
                     settings: BTreeMap::new(),
                     runtime_ms: 1,
                     ramp_ms: 0,

@@ -13,7 +13,7 @@ pub struct Sample {
     /// Which case.
     #[serde(flatten)]
     pub key: CaseKey,
-    /// Which implementation: `rust`, `c`, `upstream`, `empty`.
+    /// Which implementation: `rust`, `c`, `upstream`, `wrapper`, `empty`.
     pub subject: String,
     /// Boot, from 0.
     pub boot: u32,
@@ -25,7 +25,8 @@ pub struct Sample {
     /// Place of the subject within its block, from 0.
     pub place: u32,
     /// What was measured (`iops`: completed operations a second, all jobs;
-    /// `instructions`: those that an operation executes).
+    /// `ns`: nanoseconds that an operation takes; `instructions`: those that it
+    /// executes).
     pub metric: String,
     /// The number, in the metric's unit.
     pub value: f64,

@@ -34,12 +34,21 @@ pub use warm_up::WithWarmUp;
 /// The subject of ring 3 that does nothing: its cost is the load loop's own.
 pub const EMPTY: &str = "empty";
 
+/// The subject of operations that is our own wrapper.
+pub const WRAPPER: &str = "wrapper";
+
+/// What it wraps.
+pub const WRAPPED: &str = "c";
+
 /// Operations a second, as sampled.
 pub const IOPS: &str = "iops";
 
 /// Nanoseconds an operation above those of the subject [`EMPTY`], derived
 /// from `iops`.
 pub const DRIVER_COST: &str = "driver-cost";
+
+/// Nanoseconds that an operation of an API takes, as sampled.
+pub const NANOSECONDS: &str = "ns";
 
 /// Instructions that an operation executes, as sampled.
 pub const INSTRUCTIONS: &str = "instructions";
@@ -155,7 +164,7 @@ pub struct CaseSummary {
     /// Driver, ring and name.
     #[serde(flatten)]
     pub key: CaseKey,
-    /// [`IOPS`], [`DRIVER_COST`], [`INSTRUCTIONS`] or
+    /// [`IOPS`], [`DRIVER_COST`], [`NANOSECONDS`], [`INSTRUCTIONS`] or
     /// [`MODULE_INSTRUCTIONS`].
     pub metric: String,
     /// Unit of the metric.
@@ -167,6 +176,12 @@ pub struct CaseSummary {
     /// The first subject against the second.
     #[serde(flatten)]
     pub main: Comparison,
+    /// What each subject calls, of an operation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<String, String>,
+    /// Our wrapper of an operation against the C that it wraps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrapper: Option<Comparison>,
     /// The first subject against each further one.
     pub against: BTreeMap<String, Comparison>,
     /// Where the instructions of each subject went; only for

@@ -5,6 +5,7 @@ mod synthetic;
 use std::collections::BTreeMap;
 
 use ringfence_bench::across::Change;
+use ringfence_bench::case::Workload;
 use ringfence_bench::statistics::autocorrelation::{effective_size, lag_one};
 use ringfence_bench::statistics::binomial;
 use ringfence_bench::statistics::bootstrap;
@@ -527,7 +528,9 @@ fn summaries_of_samples_are_scipys_from_the_first_sample_to_the_interval() {
         let of = |subject: &str| &case.samples[subject];
         let mut grid = grid("nullblk", 3, &[1]);
         grid.truncate(1);
-        grid[0].workload.jobs = case.jobs;
+        if let Workload::Block(load) = &mut grid[0].workload {
+            load.jobs = case.jobs;
+        }
         let mut recording = Shape {
             ring: 3,
             subjects: vec!["rust", "c", "empty"],

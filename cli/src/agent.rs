@@ -8,24 +8,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::{self, Measured, Prepared, Workbench};
-use ringfence_bench::case::Case;
+use ringfence_bench::case::{Case, API};
+use ringfence_bench::plan::BootPlan;
 
 use crate::args::Mark;
 use crate::failure::Usage;
-use crate::ring3;
+use crate::{api, ring3};
 
 /// Serves one boot.
 pub fn agent(ring: u8, modules: Option<PathBuf>, counts: Option<PathBuf>) -> Result<ExitCode> {
-    let mut bench: Box<dyn Workbench> = match (ring, modules) {
-        (3, _) => ring3::workbench(counts)?,
-        (0, Some(modules)) => Box::new(Stoppable {
-            inner: ringfence_lab::workbench(modules)?,
-            stop: stop_flag()?,
-        }),
+    let modules = match (ring, modules) {
+        (3, _) => PathBuf::new(),
+        (0, Some(modules)) => modules,
         (0, None) => return Err(Usage::error("agent: ring 0 needs --modules")),
         _ => return Err(Usage::error(format!("agent: there is no ring {ring}"))),
     };
-    agent::serve(bench.as_mut(), io::stdin().lock(), io::stdout())?;
+    let workbench = |plan: &BootPlan| -> Result<Box<dyn Workbench>> {
+        Ok(match (ring, plan.driver()?) {
+            (0, _) => Box::new(Stoppable {
+                inner: ringfence_lab::workbench(modules, plan)?,
+                stop: stop_flag()?,
+            }),
+            (_, API) => api::workbench(counts),
+            _ => ring3::workbench(counts)?,
+        })
+    };
+    agent::serve(workbench, io::stdin().lock(), io::stdout())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -181,12 +181,17 @@ queue and with two (-q2).
 Unless instructions are counted, every run has controls: each subject against
 itself in every case, and in the first case a known delay in the first subject.
 
+`bench api` compares operations of the kernel's API (ring 0) or of user space
+(ring 3), such as mutex or copy-64, in place of drivers: safe Rust, C, and in
+ring 0 our wrappers. A case is an operation; --count takes those that one
+processor does alone.
+
 Samples per case and subject are boots x blocks. A boot (ring 3: a process) is
 the unit of replication, so more boots say more than more blocks do.
 
 Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted (samples kept).")]
 pub struct BenchArguments {
-    /// Drivers to compare [default: every driver there is]
+    /// Drivers to compare, or `api` [default: every driver there is]
     #[arg(value_name = "DRIVER")]
     pub drivers: Vec<String>,
     /// Where to run
@@ -211,7 +216,7 @@ pub struct BenchArguments {
     )]
     pub modules: Option<PathBuf>,
     /// Subjects, comma separated (ring 3: rust,c,empty; ring 0: rust,c,upstream,
-    /// and only where they are named: rust-nochecks,c-oot,c-clang)
+    /// and only where they are named: rust-nochecks,c-oot,c-clang; api: rust,c,wrapper)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub subject: Vec<String>,
     /// Cases whose name matches
@@ -233,6 +238,9 @@ pub struct BenchArguments {
     /// under valgrind. Other cases by default, 2 boots, 1 block
     #[arg(long, conflicts_with_all = ["here", "quick"])]
     pub count: bool,
+    /// Keep the machine code of operations' loops, for the report
+    #[arg(long)]
+    pub asm: bool,
     /// Two cases, 4 boots, 2 blocks: a look, not a finding
     #[arg(long)]
     pub quick: bool,

@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::Launcher;
 use ringfence_bench::case::Case;
+use ringfence_bench::disassembly;
 use ringfence_bench::folder::{Manifest, RunFolder};
 use ringfence_bench::plan::Plan;
 use ringfence_bench::run::{now_ms, run_ring};
 
 use crate::args::BenchArguments;
+use crate::asm::{self, Modules};
 use crate::failure::{Interrupted, Usage};
 use crate::interrupt::{self, Children};
 use crate::process::ProcessLauncher;
@@ -22,6 +24,9 @@ use crate::{count, folder, grid, host, lab, output, planning, report};
 pub fn bench(arguments: &BenchArguments) -> Result<ExitCode> {
     let plan = planning::plan(arguments)?;
     let rings = plan.rings();
+    if arguments.asm {
+        asm::check(&plan)?;
+    }
     let path = match &arguments.out {
         Some(path) => path.clone(),
         None => folder::default(&rings),
@@ -38,20 +43,30 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode> {
         Children::Leave
     })?;
     let mut launchers = Vec::new();
+    let mut listings = Vec::new();
     for &ring in &rings {
         let launcher: Box<dyn Launcher> = if ring == 0 && in_vm {
             let lab = lab::open(arguments.source.as_deref())?;
             let made = lab
                 .up(&LabProgress::new())
-                .and_then(|()| lab.launcher(count::vm(&plan)));
+                .and_then(|()| lab.launcher(count::vm(&plan), devices(&plan)));
             if made.is_err() && interrupt::wanted_soon() {
                 return Err(Interrupted(
                     "interrupted while the lab was made; the next run goes on there",
                 )
                 .into());
             }
-            made?
+            let launcher = made?;
+            if arguments.asm {
+                let modules = Modules::Lab(&lab);
+                listings.extend(asm::listings(&plan, ring, Some(&modules))?);
+            }
+            launcher
         } else {
+            if arguments.asm {
+                let modules = modules.as_deref().map(Modules::Folder);
+                listings.extend(asm::listings(&plan, ring, modules.as_ref())?);
+            }
             let launcher = ProcessLauncher::new(ring, modules.clone())?;
             Box::new(match plan.counts() {
                 true => launcher.counting()?,
@@ -69,6 +84,9 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode> {
         ..Manifest::default()
     };
     let mut folder = RunFolder::create(&path, &plan, manifest)?;
+    if arguments.asm {
+        disassembly::write(&path, &listings)?;
+    }
     let outcome = run(&plan, launchers, &mut folder);
     if outcome.is_ok() && !interrupt::wanted() {
         folder.update(|manifest| manifest.ended_ms = Some(now_ms()))?;
@@ -119,6 +137,12 @@ fn finish(path: &Path, outcome: Result<()>) -> Result<ExitCode> {
         Err(_) => format!("{}: ended early", path.display()),
     })?;
     reported
+}
+
+/// Whether some operation takes a PCI device.
+fn devices(plan: &Plan) -> bool {
+    let device = |case: &Case| case.operation().is_ok_and(|one| one.device);
+    plan.cases.iter().any(device)
 }
 
 /// What ring 0 needs; the modules' folder if it runs here.

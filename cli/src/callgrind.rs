@@ -70,12 +70,9 @@ impl Counter {
         Counter { file, written: 0 }
     }
 
-    /// Instructions of an operation: a window of at least `operations`.
-    pub fn measure(&mut self, load: &Load, device: &Device, operations: u64) -> Result<Measured> {
-        let rounds = u32::try_from(operations.div_ceil(u64::from(load.depth)))
-            .context("ring 3: more operations than can be counted")?;
-        let operations = f64::from(rounds) * f64::from(load.depth);
-        load.count(device, rounds)?;
+    /// Instructions of each function in the window that just ended
+    /// ([`ring3::count`]).
+    pub fn read(&mut self) -> Result<HashMap<String, u64>> {
         self.written += 1;
         let path = PathBuf::from(format!("{}.{}", self.file.display(), self.written));
         let text = fs::read_to_string(&path).with_context(|| {
@@ -85,7 +82,17 @@ impl Counter {
             )
         })?;
         let _ = fs::remove_file(&path);
-        let mut functions: Vec<FunctionCount> = functions(&text)
+        Ok(functions(&text))
+    }
+
+    /// Instructions of an I/O: a window of at least `operations`.
+    pub fn measure(&mut self, load: &Load, device: &Device, operations: u64) -> Result<Measured> {
+        let rounds = u32::try_from(operations.div_ceil(u64::from(load.depth)))
+            .context("ring 3: more operations than can be counted")?;
+        let operations = f64::from(rounds) * f64::from(load.depth);
+        load.count(device, rounds)?;
+        let mut functions: Vec<FunctionCount> = self
+            .read()?
             .into_iter()
             .map(|(symbol, instructions)| {
                 let ours = RING.iter().any(|name| symbol.contains(name));

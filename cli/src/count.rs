@@ -9,7 +9,7 @@ pub fn vm(plan: &Plan) -> Option<Count> {
     let ring0 = || plan.cases.iter().filter(|case| case.ring == 0);
     // One processor cannot run two jobs at once, and a disk has no more queues
     // than there could be processors.
-    let jobs = |case: &Case| case.workload.jobs > 1;
+    let jobs = |case: &Case| case.jobs() > 1;
     let queues = |case: &Case| {
         let queues = case.settings.get("submit_queues");
         queues.is_some_and(|queues| queues != "1")

@@ -1,41 +1,46 @@
-//! The drivers there are, and who implements them in which ring.
+//! What can be measured, and who implements it in which ring.
 
 use anyhow::Result;
+use ringfence_bench::case::API;
 
 use crate::failure::Usage;
 
 /// Names of all drivers.
 pub const DRIVERS: [&str; 1] = ["nullblk"];
 
-/// The subjects of a ring that are measured unless others are asked for.
-pub fn subjects(ring: u8) -> &'static [&'static str] {
-    match ring {
-        0 => &["rust", "c", "upstream"],
+/// The subjects of a driver, or of [`API`], that are measured in a ring unless
+/// others are asked for.
+pub fn subjects(driver: &str, ring: u8) -> &'static [&'static str] {
+    match (driver, ring) {
+        (API, 0) => &["rust", "c", "wrapper"],
+        (API, _) => &["rust", "c"],
+        (_, 0) => &["rust", "c", "upstream"],
         _ => &["rust", "c", "empty"],
     }
 }
 
-/// Further subjects of a ring, measured only where they are asked for: each
-/// differs from another one in a single way, to tell what makes a difference.
-pub fn further_subjects(ring: u8) -> &'static [&'static str] {
-    match ring {
-        0 => &["rust-nochecks", "c-oot", "c-clang"],
+/// Further subjects, measured only where they are asked for: each differs from
+/// another one in a single way, to tell what makes a difference.
+pub fn further_subjects(driver: &str, ring: u8) -> &'static [&'static str] {
+    match (driver, ring) {
+        (API, _) => &[],
+        (_, 0) => &["rust-nochecks", "c-oot", "c-clang"],
         _ => &["rust-nochecks", "c-clang"],
     }
 }
 
-/// All subjects of a ring, in the order in which reports show them.
-pub fn known_subjects(ring: u8) -> Vec<&'static str> {
-    [subjects(ring), further_subjects(ring)].concat()
+/// All subjects of a driver in a ring, in the order in which reports show them.
+pub fn known_subjects(driver: &str, ring: u8) -> Vec<&'static str> {
+    [subjects(driver, ring), further_subjects(driver, ring)].concat()
 }
 
-/// Refuses a name that no driver has.
+/// Refuses a name that nothing has.
 pub fn check(name: &str) -> Result<()> {
-    if DRIVERS.contains(&name) {
+    if name == API || DRIVERS.contains(&name) {
         return Ok(());
     }
     Err(Usage::error(format!(
-        "{name}: no such driver; there is {}",
+        "{name}: no such driver; there is {}, and {API} for operations",
         DRIVERS.join(", ")
     )))
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use globset::GlobBuilder;
-use ringfence_bench::case::{Case, Engine, Pattern, Workload};
+use globset::{GlobBuilder, GlobMatcher};
+use ringfence_bench::case::{BlockLoad, Case, Engine, Pattern, Workload, API};
 
 use crate::args::BenchArguments;
 use crate::failure::Usage;
+use crate::operations;
 
 /// Measured time of a sample and time under load before it, in milliseconds.
 ///
@@ -24,6 +25,13 @@ fn times(ring: u8) -> (u64, u64) {
 /// Seconds that a sample of a case takes, set-up and start of fio included.
 pub fn seconds(case: &Case) -> f64 {
     let load = (case.runtime_ms + case.ramp_ms) as f64 / 1e3;
+    if case.driver == API {
+        return match (case.ring, case.operations) {
+            (0, Some(_)) => 1.5,
+            (_, Some(_)) => 0.3,
+            _ => load + 0.005,
+        };
+    }
     match (case.ring, case.operations) {
         (0, Some(_)) => 20.0,
         (0, None) => load + 1.1,
@@ -141,7 +149,7 @@ impl Grid {
                                 continue;
                             }
                             for &queues in self.queues {
-                                let workload = Workload {
+                                let workload = BlockLoad {
                                     pattern,
                                     block_size,
                                     depth,
@@ -161,7 +169,7 @@ impl Grid {
 
 /// A queue depth of 256 is what the upstream Rust driver has; everything else
 /// could be chosen, and is the same for all.
-fn case(driver: &str, ring: u8, workload: Workload, mode: Mode, queues: u32) -> Case {
+fn case(driver: &str, ring: u8, workload: BlockLoad, mode: Mode, queues: u32) -> Case {
     let mut settings: BTreeMap<String, String> = [
         ("irqmode", "0".into()),
         ("submit_queues", queues.to_string()),
@@ -186,7 +194,7 @@ fn case(driver: &str, ring: u8, workload: Workload, mode: Mode, queues: u32) -> 
         driver: driver.into(),
         ring,
         name: Case::name_of(&workload, &settings),
-        workload,
+        workload: Workload::Block(workload),
         settings,
         runtime_ms,
         ramp_ms,
@@ -207,17 +215,59 @@ fn default_cases(driver: &str, ring: u8, extent: Extent) -> Vec<Case> {
 /// The cases to run: those that `glob` selects, else those of `extent`. A
 /// glob that matches in the default grid means those cases only; else it
 /// means the large grid.
+///
+/// Operations have one grid: all of them, but for those that cannot be counted.
 pub fn select(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<Vec<Case>> {
+    if driver == API {
+        return select_operations(ring, glob, extent);
+    }
     let mut cases = chosen(driver, ring, glob, extent)?;
     if extent == Extent::Count {
         for case in &mut cases {
             // The longer run takes three times as many, and ends where the
             // disk does.
-            let fit = (DISK_MB << 20) / case.workload.block_size / 3;
+            let fit = (DISK_MB << 20) / case.block()?.block_size / 3;
             case.operations = Some(OPERATIONS.min(fit));
         }
     }
     Ok(cases)
+}
+
+fn select_operations(ring: u8, glob: Option<&str>, extent: Extent) -> Result<Vec<Case>> {
+    let all = operations::cases(ring, extent == Extent::Count);
+    let contended = |case: &Case| case.operation().is_ok_and(|one| one.contended);
+    let mut chosen = all.clone();
+    if let Some(glob) = glob {
+        let matcher = matcher(glob)?;
+        chosen.retain(|case| matcher.is_match(&case.name));
+        if chosen.is_empty() {
+            let names: Vec<&str> = all.iter().map(|case| case.name.as_str()).collect();
+            return Err(Usage::error(format!(
+                "--case {glob}: matches none of the operations of ring {ring}: {}",
+                names.join(", ")
+            )));
+        }
+    }
+    if extent == Extent::Count {
+        chosen.retain(|case| !contended(case));
+        if chosen.is_empty() {
+            return Err(Usage::error(
+                "--count: only operations that two processors meet in were chosen, which are \
+                 timed and not counted; choose others, or leave --count out",
+            ));
+        }
+    }
+    if extent == Extent::Quick && glob.is_none() {
+        chosen.truncate(2);
+    }
+    Ok(chosen)
+}
+
+fn matcher(glob: &str) -> Result<GlobMatcher> {
+    let glob = GlobBuilder::new(glob)
+        .build()
+        .map_err(|error| Usage::error(format!("--case {}: {}", glob, error.kind())))?;
+    Ok(glob.compile_matcher())
 }
 
 fn chosen(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<Vec<Case>> {
@@ -229,10 +279,7 @@ fn chosen(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<
         };
         return Ok(small.into_iter().filter(wanted).collect());
     };
-    let matcher = GlobBuilder::new(glob)
-        .build()
-        .map_err(|error| Usage::error(format!("--case {}: {}", glob, error.kind())))?
-        .compile_matcher();
+    let matcher = matcher(glob)?;
     let large = LARGE.cases(driver, ring);
     let names: Vec<String> = large.iter().map(|case| case.name.clone()).collect();
     for grid in [small, large] {
@@ -310,6 +357,29 @@ mod tests {
         assert_eq!(names(3, "randread-16m-qd8-j6-irq1").len(), 1);
         assert_eq!(names(0, "read-32k-*").len(), 24);
         assert_eq!(names(0, "randread-{4k,256k}-qd1-j1-irq0").len(), 2);
+    }
+
+    #[test]
+    fn operations_are_chosen_by_name_and_contended_ones_are_not_counted() {
+        for ring in [0, 3] {
+            let choose = |glob, extent| select(API, ring, glob, extent);
+            let all = choose(None, Extent::Whole).expect("all");
+            let counted = choose(None, Extent::Count).expect("countable");
+            let contended = |case: &&Case| case.operation().expect("one").contended;
+            let left = all.iter().filter(contended).count();
+            assert_eq!(all.len(), counted.len() + left);
+            assert!(counted.iter().all(|case| case.operations.is_some()));
+            assert!(!counted.iter().any(|case| contended(&case)));
+            assert_eq!(choose(None, Extent::Quick).expect("quick").len(), 2);
+            let one = choose(Some("mutex"), Extent::Whole).expect("mutex");
+            assert_eq!((one.len(), &one[0].name[..]), (1, "mutex"));
+            let error = choose(Some("nothing*"), Extent::Whole).expect_err("no match");
+            assert!(error.to_string().contains("mutex"), "{error}");
+            if let Some(case) = all.iter().find(contended) {
+                let error = choose(Some(&case.name), Extent::Count).expect_err("contended");
+                assert!(error.to_string().contains("not counted"), "{error}");
+            }
+        }
     }
 
     #[test]

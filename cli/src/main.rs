@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod api;
 mod api_map;
 mod args;
+mod asm;
 mod audit;
 mod bench;
 mod callgrind;
@@ -19,6 +21,7 @@ mod host;
 mod import;
 mod interrupt;
 mod lab;
+mod operations;
 mod output;
 mod plan;
 mod planning;

@@ -7,14 +7,14 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{bail, Context, Error, Result};
-use ringfence_bench::case::{Case, CaseKey, Engine};
+use ringfence_bench::case::{BlockLoad, Case, CaseKey, Engine, Operation, Workload, API};
+use ringfence_bench::operation;
 use ringfence_bench::plan::{Controls, Plan, WarmUp, FIRST_LOOK};
 
 use crate::args::{BenchArguments, RingChoice};
 use crate::drivers;
 use crate::failure::Usage;
-use crate::grid;
-use crate::output;
+use crate::{grid, operations, output};
 
 type Overrides = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -47,6 +47,21 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
     for driver in &arguments.drivers {
         drivers::check(driver)?;
     }
+    let api = arguments.drivers.iter().any(|driver| driver == API);
+    if api && arguments.drivers.iter().any(|driver| driver != API) {
+        return Err(Usage::error(format!(
+            "{API} has subjects of its own, so it is a run of its own; make two runs"
+        )));
+    }
+    let wanted: Vec<&str> = match api {
+        true => vec![API],
+        false => drivers::DRIVERS
+            .into_iter()
+            .filter(|name| {
+                arguments.drivers.is_empty() || arguments.drivers.iter().any(|d| d == name)
+            })
+            .collect(),
+    };
     let rings: &[u8] = match arguments.ring {
         RingChoice::Three => &[3],
         RingChoice::Zero => &[0],
@@ -55,15 +70,17 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
     let mut subjects = BTreeMap::new();
     let mut cases = Vec::new();
     for &ring in rings {
-        subjects.insert(ring, chosen_subjects(ring, &arguments.subject)?);
-        for driver in drivers::DRIVERS {
-            if arguments.drivers.is_empty() || arguments.drivers.iter().any(|d| d == driver) {
-                let glob = arguments.case.as_deref();
-                cases.extend(grid::select(driver, ring, glob, arguments.into())?);
-            }
+        for driver in &wanted {
+            let chosen = chosen_subjects(driver, ring, &arguments.subject)?;
+            subjects.insert(ring, chosen);
+            let glob = arguments.case.as_deref();
+            cases.extend(grid::select(driver, ring, glob, arguments.into())?);
         }
     }
-    check_subjects(&arguments.subject, rings)?;
+    check_subjects(&wanted, &arguments.subject, rings)?;
+    if api && !arguments.set.is_empty() {
+        return Err(Usage::error("--set: operations have no settings"));
+    }
     let (boots, blocks) = replication(arguments);
     let percent = arguments.margin;
     if !(percent > 0.0 && percent < 100.0) {
@@ -148,8 +165,11 @@ fn replication(arguments: &BenchArguments) -> (u32, u32) {
 }
 
 /// The cases in which a delay is injected: the first of each ring. In ring 0
-/// only our driver can.
+/// only our driver can, and no operation.
 fn slowed(cases: &[Case], subjects: &BTreeMap<u8, Vec<String>>) -> Vec<CaseKey> {
+    if cases.iter().any(|case| case.driver == API) {
+        return Vec::new();
+    }
     let can = |ring: u8| ring == 3 || subjects[&ring][0] == "rust";
     let rings = subjects.keys().filter(|ring| can(**ring));
     let first = |ring: &u8| cases.iter().find(|case| case.ring == *ring);
@@ -163,9 +183,9 @@ fn clock_seed() -> u64 {
 }
 
 /// The subjects of a ring that were asked for, in the order of reports.
-fn chosen_subjects(ring: u8, asked: &[String]) -> Result<Vec<String>> {
-    let known = drivers::known_subjects(ring);
-    let default = drivers::subjects(ring);
+fn chosen_subjects(driver: &str, ring: u8, asked: &[String]) -> Result<Vec<String>> {
+    let known = drivers::known_subjects(driver, ring);
+    let default = drivers::subjects(driver, ring);
     let chosen: Vec<String> = known
         .iter()
         .filter(|name| match asked {
@@ -184,12 +204,14 @@ fn chosen_subjects(ring: u8, asked: &[String]) -> Result<Vec<String>> {
     Ok(chosen)
 }
 
-fn check_subjects(asked: &[String], rings: &[u8]) -> Result<()> {
+fn check_subjects(wanted: &[&str], asked: &[String], rings: &[u8]) -> Result<()> {
+    let known = |ring: &u8| {
+        let each = wanted.iter();
+        each.flat_map(|driver| drivers::known_subjects(driver, *ring))
+            .collect::<Vec<_>>()
+    };
     for name in asked {
-        let known: BTreeSet<&str> = rings
-            .iter()
-            .flat_map(|ring| drivers::known_subjects(*ring))
-            .collect();
+        let known: BTreeSet<&str> = rings.iter().flat_map(known).collect();
         if !known.contains(name.as_str()) {
             return Err(Usage::error(format!(
                 "{name}: no such subject; there is {}",
@@ -254,8 +276,18 @@ fn check(plan: &Plan) -> Result<()> {
             bail!("case {:?} is there twice", case.name);
         }
     }
+    let first = &plan.cases[0].driver;
+    if let Some(other) = plan.cases.iter().find(|case| case.driver != *first) {
+        bail!(
+            "it has cases of {first} and of {}; make two plans",
+            other.driver
+        );
+    }
+    if first == API && !plan.controls.slow.is_empty() {
+        bail!("operations cannot be delayed; leave controls.slow empty");
+    }
     for ring in plan.rings() {
-        let known = drivers::known_subjects(ring);
+        let known = drivers::known_subjects(first, ring);
         let subjects = plan.subjects.get(&ring).map_or(&[][..], Vec::as_slice);
         if subjects.is_empty() {
             bail!("it has cases of ring {ring}, but no subjects for it");
@@ -283,12 +315,58 @@ fn check(plan: &Plan) -> Result<()> {
 
 fn check_case(case: &Case) -> Result<()> {
     drivers::check(&case.driver)?;
-    let workload = &case.workload;
     if case.ring != 0 && case.ring != 3 {
         bail!("ring is {}, must be 0 or 3", case.ring);
     }
     if case.name.is_empty() {
         bail!("it has no name");
+    }
+    match &case.workload {
+        Workload::Block(load) => check_block(case, load)?,
+        Workload::Operation(operation) => check_operation(case, operation)?,
+    }
+    if case.operations == Some(0) {
+        bail!("operations is 0, must be 1 or more");
+    }
+    if case.runtime_ms == 0 {
+        bail!("runtime_ms is 0, must be 1 or more");
+    }
+    Ok(())
+}
+
+fn check_operation(case: &Case, operation: &Operation) -> Result<()> {
+    if case.driver != API {
+        bail!("it is an operation, whose driver is {API}");
+    }
+    let known = operations::cases(case.ring, false);
+    let about = |one: &Operation| (one.operation.clone(), one.contended, one.device);
+    let same = |known: &Case| {
+        known
+            .operation()
+            .is_ok_and(|one| about(one) == about(operation))
+    };
+    if !known.iter().any(same) {
+        bail!(
+            "ring {} has no operation {} as it says; make a plan with `ringfence plan {API}`",
+            case.ring,
+            operation.operation
+        );
+    }
+    if case.operations.is_some() && operation.contended {
+        bail!("two processors meet in it, so it is timed and not counted; leave operations out");
+    }
+    if case
+        .operations
+        .is_some_and(|number| number > operation::MOST / 3)
+    {
+        bail!("operations must be {} or less", operation::MOST / 3);
+    }
+    Ok(())
+}
+
+fn check_block(case: &Case, workload: &BlockLoad) -> Result<()> {
+    if case.driver == API {
+        bail!("it names no operation");
     }
     if workload.engine == Engine::Libaio {
         bail!("its engine is libaio, which only imported runs have; choose io_uring or psync");
@@ -310,12 +388,6 @@ fn check_case(case: &Case) -> Result<()> {
         if value == 0 {
             bail!("{name} is 0, must be 1 or more");
         }
-    }
-    if case.operations == Some(0) {
-        bail!("operations is 0, must be 1 or more");
-    }
-    if case.runtime_ms == 0 {
-        bail!("runtime_ms is 0, must be 1 or more");
     }
     Ok(())
 }
@@ -392,6 +464,11 @@ mod tests {
             "--samples 4 --blocks 4",
             "--ring 0 --here --count",
             "--count --quick",
+            "api nullblk",
+            "api --subject upstream",
+            "api --subject empty",
+            "api --set rust.scheduler=none",
+            "api --case nothing",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
@@ -424,6 +501,47 @@ mod tests {
     }
 
     #[test]
+    fn operations_are_a_run_of_their_own_with_subjects_of_their_own() {
+        let plan = parse("api --ring both").expect("api");
+        assert_eq!(plan.subjects[&0], ["rust", "c", "wrapper"]);
+        assert_eq!(plan.subjects[&3], ["rust", "c"]);
+        assert!(plan.cases.iter().all(|case| case.driver == API));
+        assert!(plan.controls.again && plan.controls.slow.is_empty());
+        check(&plan).expect("a made plan passes its own check");
+        assert!(parse("")
+            .expect("drivers")
+            .cases
+            .iter()
+            .all(|case| case.driver != API));
+        let counted = parse("api --count").expect("counts");
+        check(&counted).expect("a made plan passes its own check");
+
+        type Break = (&'static str, fn(&mut Plan));
+        let broken: [Break; 4] = [
+            ("no operation nope", |plan| {
+                if let Workload::Operation(one) = &mut plan.cases[0].workload {
+                    one.operation = "nope".into();
+                }
+            }),
+            ("driver is api", |plan| {
+                plan.cases[0].driver = "nullblk".into()
+            }),
+            ("delayed", |plan| {
+                plan.controls.slow.push(plan.cases[0].key())
+            }),
+            ("two plans", |plan| {
+                plan.cases.extend(parse("--quick").expect("quick").cases)
+            }),
+        ];
+        for (word, change) in broken {
+            let mut plan = plan.clone();
+            change(&mut plan);
+            let text = format!("{:#}", check(&plan).expect_err(word));
+            assert!(text.contains(word), "{text}");
+        }
+    }
+
+    #[test]
     fn a_plan_that_cannot_run_is_refused_with_a_reason() {
         let good = parse("--quick").expect("quick");
         type Break = (&'static str, fn(&mut Plan));
@@ -434,7 +552,11 @@ mod tests {
             ("margin", |plan| plan.margin = f64::NAN),
             ("no cases", |plan| plan.cases.clear()),
             ("twice", |plan| plan.cases[1] = plan.cases[0].clone()),
-            ("depth", |plan| plan.cases[0].workload.depth = 0),
+            ("depth", |plan| {
+                if let Workload::Block(load) = &mut plan.cases[0].workload {
+                    load.depth = 0;
+                }
+            }),
             ("operations", |plan| plan.cases[0].operations = Some(0)),
             ("two plans", |plan| plan.cases[1].operations = Some(9)),
             ("no subjects", |plan| plan.subjects.clear()),

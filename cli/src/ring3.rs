@@ -46,7 +46,7 @@ impl Ring3 {
                 if iops <= 0.0 {
                     bail!("ring 3: {label} completed no operation in {}", case.name);
                 }
-                let time = 1e9 * f64::from(case.workload.jobs) / iops;
+                let time = 1e9 * f64::from(case.jobs()) / iops;
                 self.times.insert(key, time);
                 time
             }
@@ -57,16 +57,7 @@ impl Ring3 {
 
 impl Workbench for Ring3 {
     fn environment(&mut self) -> Result<BTreeMap<String, String>> {
-        let built = [
-            ("compiler.c", Some(ring3::C_COMPILER)),
-            ("compiler.c-clang", ring3::CLANG),
-            ("compiler.rust", Some(ring3::RUST_COMPILER)),
-            ("sources", Some(ring3::SOURCES)),
-        ];
-        Ok(built
-            .into_iter()
-            .filter_map(|(name, what)| Some((name.to_owned(), what?.to_owned())))
-            .collect())
+        Ok(environment())
     }
 
     fn load(&mut self, label: &str) -> Result<()> {
@@ -107,15 +98,14 @@ impl Workbench for Ring3 {
                 (name.to_owned(), value.to_string())
             })
             .collect();
-        let (compiler, checks) = match subject {
-            Subject::Rust | Subject::RustNochecks => {
-                (ring3::RUST_COMPILER, on_off(ring3::OVERFLOW_CHECKS))
-            }
-            Subject::C | Subject::Empty => (ring3::C_COMPILER, "none in C"),
-            Subject::CClang => (ring3::CLANG.unwrap_or("unknown"), "none in C"),
-        };
-        values.insert("compiler".into(), compiler.into());
-        values.insert("overflow_checks".into(), checks.into());
+        values.extend(built(match subject {
+            Subject::Rust | Subject::RustNochecks => Some(ring3::OVERFLOW_CHECKS),
+            Subject::C | Subject::Empty | Subject::CClang => None,
+        }));
+        if subject == Subject::CClang {
+            let clang = ring3::CLANG.unwrap_or("unknown");
+            values.insert("compiler".into(), clang.into());
+        }
         let device = match control {
             None | Some(Control::Again) => device,
             Some(Control::Slow(percent)) => {
@@ -194,15 +184,41 @@ fn extra(outcome: &Outcome) -> BTreeMap<String, f64> {
     extra
 }
 
+/// What is known of the compilers, and what they compiled.
+pub fn environment() -> BTreeMap<String, String> {
+    let built = [
+        ("compiler.c", Some(ring3::C_COMPILER)),
+        ("compiler.c-clang", ring3::CLANG),
+        ("compiler.rust", Some(ring3::RUST_COMPILER)),
+        ("sources", Some(ring3::SOURCES)),
+    ];
+    built
+        .into_iter()
+        .filter_map(|(name, what)| Some((name.to_owned(), what?.to_owned())))
+        .collect()
+}
+
+/// How Rust code is built, whose overflow checks are on or off, or else C's.
+pub fn built(checks: Option<bool>) -> BTreeMap<String, String> {
+    let (compiler, checks) = match checks {
+        Some(on) => (ring3::RUST_COMPILER, if on { "on" } else { "off" }),
+        None => (ring3::C_COMPILER, "none in C"),
+    };
+    [("compiler", compiler), ("overflow_checks", checks)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
 /// The load of a case.
 fn load_of(case: &Case) -> Result<Load> {
+    let load = case.block()?;
     Ok(Load {
-        write: case.workload.pattern.writes(),
-        random: case.workload.pattern.random(),
-        block_size: u32::try_from(case.workload.block_size)
+        write: load.pattern.writes(),
+        random: load.pattern.random(),
+        block_size: u32::try_from(load.block_size)
             .with_context(|| format!("ring 3: the block size of {} is too large", case.name))?,
-        depth: case.workload.depth,
-        jobs: case.workload.jobs,
+        depth: load.depth,
+        jobs: load.jobs,
         runtime: Duration::from_millis(case.runtime_ms),
         ramp: Duration::from_millis(case.ramp_ms),
     })
@@ -218,12 +234,4 @@ fn parts_of(label: &str) -> Result<(Subject, Option<Control>)> {
         let known = Subject::ALL.map(Subject::name);
         format!("ring 3: no subject {label}; there are {}", known.join(", "))
     })
-}
-
-fn on_off(on: bool) -> &'static str {
-    if on {
-        "on"
-    } else {
-        "off"
-    }
 }

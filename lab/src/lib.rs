@@ -8,15 +8,19 @@
 pub mod api_map;
 mod guest;
 mod host;
+pub mod operations;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use ringfence_bench::agent::{Launcher, Workbench};
+use ringfence_bench::case::{Case, API};
+use ringfence_bench::plan::BootPlan;
 use serde::{Deserialize, Serialize};
 
 pub use host::lab::Lab;
 pub use host::machine::Count;
+pub use host::modules::MODULES;
 pub use host::step::StepStatus;
 
 /// Where the VM's plugin puts the counts of a window and the agent finds them:
@@ -45,15 +49,24 @@ pub trait Progress {
 
 impl Lab {
     /// Boots of this lab, for `bench::run`; with `count` their instructions
-    /// are counted. The lab must be up.
-    pub fn launcher(&self, count: Option<Count>) -> Result<Box<dyn Launcher>> {
-        Ok(Box::new(self.vm_launcher(count)?))
+    /// are counted, with `edus` they have PCI devices for operations. The lab
+    /// must be up.
+    pub fn launcher(&self, count: Option<Count>, edus: bool) -> Result<Box<dyn Launcher>> {
+        Ok(Box::new(self.vm_launcher(count, edus)?))
     }
 }
 
-/// The ring-0 agent on the running kernel; `modules` holds the `.ko` files.
-pub fn workbench(modules: PathBuf) -> Result<Box<dyn Workbench>> {
-    Ok(Box::new(guest::nullblk::NullblkBench::new(modules)?))
+/// The ring-0 agent for a plan, on the running kernel; `modules` holds the
+/// `.ko` files.
+pub fn workbench(modules: PathBuf, plan: &BootPlan) -> Result<Box<dyn Workbench>> {
+    Ok(match plan.driver()? {
+        API => {
+            let device = |case: &Case| case.operation().is_ok_and(|one| one.device);
+            let devices = plan.cases.iter().any(device);
+            Box::new(guest::api::ApiBench::new(modules, devices)?)
+        }
+        _ => Box::new(guest::nullblk::NullblkBench::new(modules)?),
+    })
 }
 
 pub use ringfence_plugin::mark;

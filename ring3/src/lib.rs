@@ -6,6 +6,7 @@
 //! ([`table`]), so that none is inlined into the load.
 #![deny(clippy::undocumented_unsafe_blocks)]
 
+pub mod api;
 pub mod count;
 mod delay;
 pub mod dma;

@@ -297,7 +297,7 @@ pub(super) fn place_of(key: &CaseKey, metric: &str, unit: &str) -> String {
         "Ring {}, {}: {}",
         key.ring,
         key.driver,
-        words::metric_and_unit(metric, unit)
+        words::metric_and_unit(&key.driver, metric, unit)
     )
 }
 

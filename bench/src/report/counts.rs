@@ -28,7 +28,8 @@ pub fn tables(text: &mut String, section: &Section<'_>) {
     if parts.is_empty() {
         return;
     }
-    text.push_str("Instructions an I/O, by where they were executed:\n\n");
+    let each = super::words::each(section.driver);
+    let _ = writeln!(text, "Instructions {each}, by where they were executed:\n");
     let head = ["case", "subject", "total", "user", "kernel", "module"];
     table(text, &head, 2, &parts);
     if !functions.is_empty() {

@@ -5,6 +5,7 @@ pub mod across;
 mod attribution;
 mod controls;
 mod counts;
+mod disassembly;
 mod environment;
 mod figure;
 mod frame;
@@ -63,6 +64,7 @@ pub fn page(summary: &Summary, recording: &Recording, others: &[Published]) -> R
         if !before.iter().any(|one| (one.ring, one.driver) == place) {
             parity::table(&mut html, section);
             tables::left_out(&mut html, section);
+            disassembly::write(&mut html, section, recording);
         }
         html.push_str("</section>\n");
     }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::summary::{derived, CaseSummary, Comparison, Summary};
+use crate::summary::{derived, CaseSummary, Comparison, Summary, WRAPPED, WRAPPER};
 
 use super::terminal::wrapped;
-use super::{attribution, counts, notes, sections, words, Section};
+use super::{attribution, calls, counts, notes, sections, words, Section};
 
 const WIDTH: usize = 72;
 
@@ -29,6 +29,10 @@ pub fn page(summary: &Summary, folder: &str) -> String {
         tables(&mut text, section);
         counts::tables(&mut text, section);
         attribution::markdown(&mut text, section, WIDTH);
+        // What is called belongs to cases, not to metrics.
+        if !derived(section.metric) {
+            calls::table(&mut text, section);
+        }
     }
     differences(&mut text, summary);
     environment(&mut text, summary);
@@ -92,9 +96,17 @@ fn verdicts(text: &mut String, summary: &Summary, section: &Section<'_>) {
 fn tables(text: &mut String, section: &Section<'_>) {
     let (_, second) = section.pair();
     let _ = writeln!(text, "## {}\n", words::section_title(section));
-    table(text, section, second, |case| Some(&case.main));
+    let first = section.pair().0;
+    table(text, section, (first, second), |case| Some(&case.main));
     for other in section.others() {
-        table(text, section, other, |case| case.against.get(other));
+        table(text, section, (first, other), |case| {
+            case.against.get(other)
+        });
+    }
+    if section.has_wrappers() {
+        table(text, section, (WRAPPER, WRAPPED), |case| {
+            case.wrapper.as_ref()
+        });
     }
     let mut said: Vec<(String, &str)> = Vec::new();
     for case in &section.cases {
@@ -124,10 +136,9 @@ fn tables(text: &mut String, section: &Section<'_>) {
 fn table<'a>(
     text: &mut String,
     section: &'a Section<'a>,
-    other: &str,
+    (first, other): (&str, &str),
     pick: impl Fn(&'a CaseSummary) -> Option<&'a Comparison>,
 ) {
-    let first = section.pair().0;
     let mean = |case: &CaseSummary, subject: &str| {
         case.subjects
             .get(subject)

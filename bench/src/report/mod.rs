@@ -3,6 +3,7 @@
 
 pub mod across;
 mod attribution;
+mod calls;
 mod counts;
 mod density;
 pub mod html;
@@ -119,6 +120,11 @@ impl Section<'_> {
             (controls.ring, &controls.driver[..], &controls.metric[..])
                 == (self.ring, self.driver, self.metric)
         })
+    }
+
+    /// Whether our wrappers are compared with what they wrap.
+    pub fn has_wrappers(&self) -> bool {
+        self.cases.iter().any(|case| case.wrapper.is_some())
     }
 
     /// Further subjects that the first is compared with in some case.

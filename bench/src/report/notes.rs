@@ -18,6 +18,7 @@ pub fn of(section: &Section<'_>, summary: &Summary) -> Vec<String> {
     for other in section.others() {
         notes.extend(many(section, other, |case| case.against.get(other)));
     }
+    notes.extend(dear_wrappers(section));
     notes.extend(disagreement(section));
     notes.extend(modes(section));
     notes.extend(warm_up(section, &summary.run));
@@ -55,6 +56,38 @@ fn many<'a>(
          may be (Holm).",
         words::subject(other)
     ))
+}
+
+/// Wrappers of ours that cost more than what they wrap.
+fn dear_wrappers(section: &Section<'_>) -> Option<String> {
+    if !section.has_wrappers() {
+        return None;
+    }
+    let mut compared = 0;
+    let mut dear = Vec::new();
+    for case in &section.cases {
+        let Some(headline) = case.wrapper.as_ref().and_then(Comparison::shown) else {
+            continue;
+        };
+        compared += 1;
+        let above = headline.ci95.is_some_and(|ends| ends.lo > 0.0);
+        if above {
+            dear.push(format!(
+                "{} ({})",
+                case.key.case,
+                words::percent(headline.mean)
+            ));
+        }
+    }
+    Some(match dear.len() {
+        0 => format!(
+            "Of {compared} wrappers of ours none is shown to cost more than the C that it wraps."
+        ),
+        _ => format!(
+            "Of {compared} wrappers of ours these cost more than the C that they wrap: {}.",
+            dear.join(", ")
+        ),
+    })
 }
 
 /// Where intervals that suppose less see a direction that the headline does not,

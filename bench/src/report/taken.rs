@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::case::CaseKey;
+use crate::case::{Case, CaseKey};
 use crate::folder::Recording;
 use crate::sample::Sample;
 use crate::summary::{block_cost, CaseSummary, DRIVER_COST, EMPTY, IOPS};
@@ -51,7 +51,7 @@ impl<'a> Taken<'a> {
         let cost = case.metric == DRIVER_COST;
         let metric = if cost { IOPS } else { &case.metric };
         let jobs = self.recording.plan.case(&case.key);
-        let jobs = jobs.map_or(1, |case| case.workload.jobs);
+        let jobs = jobs.map_or(1, Case::jobs);
         let mut empty = BTreeMap::new();
         for sample in self.samples(&case.key, metric) {
             if sample.subject == EMPTY {

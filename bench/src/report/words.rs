@@ -1,11 +1,13 @@
 //! Numbers and findings in words, the same in every format.
 
+use crate::case::API;
 use crate::statistics::headline::Headline;
 use crate::statistics::interval::Interval;
 use crate::statistics::median::median;
 use crate::statistics::verdict::{Better, Direction, Verdict};
 use crate::summary::{
-    Comparison, Estimate, Run, Summary, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+    Comparison, Estimate, Run, Summary, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS,
+    MODULE_INSTRUCTIONS, NANOSECONDS,
 };
 
 use super::Section;
@@ -35,17 +37,29 @@ pub fn metric(name: &str) -> &str {
     match name {
         IOPS => "IOPS",
         DRIVER_COST => "driver cost",
+        NANOSECONDS => "time",
         MODULE_INSTRUCTIONS => "instructions of the driver itself",
         other => other,
     }
 }
 
-/// A metric's name with its unit, where the unit is not plain.
-pub fn metric_and_unit(name: &str, unit: &str) -> String {
+/// A metric's name with its unit, where the unit is not plain, and what a
+/// driver's numbers are of: one of its I/Os, or an operation of `api`.
+pub fn metric_and_unit(driver: &str, name: &str, unit: &str) -> String {
+    let each = each(driver);
     match name {
         IOPS => "IOPS".into(),
-        INSTRUCTIONS | MODULE_INSTRUCTIONS => format!("{} an I/O", metric(name)),
-        _ => format!("{}, {unit} an I/O", metric(name)),
+        MODULE_INSTRUCTIONS if driver == API => format!("instructions of the loop itself, {each}"),
+        INSTRUCTIONS | MODULE_INSTRUCTIONS => format!("{} {each}", metric(name)),
+        _ => format!("{}, {unit} {each}", metric(name)),
+    }
+}
+
+/// What a driver does once: `an I/O`, or `an operation` of an API.
+pub fn each(driver: &str) -> &'static str {
+    match driver {
+        API => "an operation",
+        _ => "an I/O",
     }
 }
 
@@ -159,7 +173,7 @@ pub fn section_title(section: &Section<'_>) -> String {
     format!(
         "{}: {}",
         capitalised(&place(section)),
-        metric_and_unit(section.metric, section.unit)
+        metric_and_unit(section.driver, section.metric, section.unit)
     )
 }
 

@@ -260,7 +260,7 @@ impl Times {
             let sample = samples.get(&(boot, block, place))?;
             let part = |name| sample.extra.get(name).map(|percent| percent / 100.0);
             Some(Timed {
-                time: 1e9 * f64::from(case.workload.jobs) / sample.value,
+                time: 1e9 * f64::from(case.jobs()) / sample.value,
                 busy: part("usr_cpu").zip(part("sys_cpu")).map(|(a, b)| a + b),
                 events: kinds.iter().map(|kind| sample.extra[*kind]).collect(),
             })

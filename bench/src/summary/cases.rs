@@ -1,12 +1,13 @@
 //! From samples to comparisons, case by case.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     counts, warm_up, CaseSummary, Comparison, ControlSummary, Estimate, LeftOutSubject, Robust,
     Shape, SubjectSummary, Variation, DRIVER_COST, EMPTY, INSTRUCTIONS, IOPS, MODULE_INSTRUCTIONS,
+    NANOSECONDS, WRAPPED, WRAPPER,
 };
-use crate::case::{Case, CaseKey};
+use crate::case::{Case, CaseKey, Workload};
 use crate::control::{label as label_of, Control, Label};
 use crate::folder::Recording;
 use crate::parity::{self, ParityItem};
@@ -43,11 +44,10 @@ impl Table {
     pub fn of(recording: &Recording) -> Table {
         let plan = &recording.plan;
         let mut table = Table::default();
-        let counted: HashSet<CaseKey> = plan
+        let metrics: HashMap<CaseKey, &str> = plan
             .cases
             .iter()
-            .filter(|case| case.operations.is_some())
-            .map(Case::key)
+            .map(|case| (case.key(), metric(case)))
             .collect();
         let labels: HashMap<CaseKey, Vec<String>> = plan
             .cases
@@ -64,7 +64,7 @@ impl Table {
                     "subject {}, which is not in the plan of their case",
                     sample.subject.escape_debug()
                 ));
-            } else if sample.metric != metric(counted.contains(&sample.key)) {
+            } else if metrics.get(&sample.key) != Some(&sample.metric.as_str()) {
                 unknown.insert(format!(
                     "metric {}, which the plan does not ask for",
                     sample.metric.escape_debug()
@@ -110,10 +110,11 @@ impl Table {
 }
 
 /// What a case's samples are of.
-fn metric(counted: bool) -> &'static str {
-    match counted {
-        true => INSTRUCTIONS,
-        false => IOPS,
+fn metric(case: &Case) -> &'static str {
+    match (&case.operations, &case.workload) {
+        (Some(_), _) => INSTRUCTIONS,
+        (None, Workload::Block(_)) => IOPS,
+        (None, Workload::Operation(_)) => NANOSECONDS,
     }
 }
 
@@ -196,6 +197,17 @@ fn measured(case: &Case, table: &Table) -> Vec<Measured> {
             })
             .into();
     }
+    let jobs = match &case.workload {
+        Workload::Block(load) => load.jobs,
+        Workload::Operation(_) => {
+            return vec![Measured {
+                metric: NANOSECONDS,
+                unit: "ns",
+                better: Better::Lower,
+                values: sampled(series),
+            }]
+        }
+    };
     let mut all = vec![Measured {
         metric: IOPS,
         unit: "1/s",
@@ -208,7 +220,7 @@ fn measured(case: &Case, table: &Table) -> Vec<Measured> {
                 .iter()
                 .filter(|(subject, _)| *subject != EMPTY)
                 .map(|(subject, series)| {
-                    let cost = cost(series, empty, case.workload.jobs);
+                    let cost = cost(series, empty, jobs);
                     (subject.clone(), Values::boots(cost))
                 });
         all.push(Measured {
@@ -297,6 +309,8 @@ struct About<'a> {
     left_out: Vec<LeftOutSubject>,
     /// Labels of controls.
     controls: Vec<String>,
+    /// What subjects call, of an operation.
+    calls: BTreeMap<String, String>,
     margin: f64,
     /// Of the plan.
     seed: u64,
@@ -337,6 +351,10 @@ impl<'a> About<'a> {
                 .into_iter()
                 .filter(|label| is_control(label))
                 .collect(),
+            calls: case
+                .operation()
+                .map(|operation| operation.calls.clone())
+                .unwrap_or_default(),
             margin: recording.plan.margin,
             seed: recording.plan.seed,
             looks: recording.plan.looks(),
@@ -376,7 +394,9 @@ impl<'a> About<'a> {
                 .filter_map(|(subject, values)| {
                     let moments = Moments::of(&values.classical)?;
                     let summary = SubjectSummary {
-                        shape: (metric == IOPS).then(|| Shape::of(&values.classical)),
+                        shape: [IOPS, NANOSECONDS]
+                            .contains(&metric)
+                            .then(|| Shape::of(&values.classical)),
                         ..subject_summary(&moments)
                     };
                     Some((subject.clone(), summary))
@@ -386,6 +406,11 @@ impl<'a> About<'a> {
                 [first, second, ..] => self.compare(first, second, better, values),
                 _ => refused("fewer than two subjects were run".into()),
             },
+            calls: self.calls.clone(),
+            wrapper: [WRAPPER, WRAPPED]
+                .iter()
+                .all(|subject| values.contains_key(*subject))
+                .then(|| self.compare(WRAPPER, WRAPPED, better, values)),
             against,
             counts: BTreeMap::new(),
             attribution: None,

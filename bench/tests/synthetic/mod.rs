@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use ringfence_bench::case::{Case, Engine, Pattern, Workload};
+use ringfence_bench::case::{BlockLoad, Case, Engine, Pattern, Workload};
 use ringfence_bench::control::{Control, Label};
 use ringfence_bench::folder::{Manifest, Recording};
 use ringfence_bench::plan::{Controls, Plan, WarmUp};
@@ -61,7 +61,7 @@ pub fn grid(driver: &str, ring: u8, depths: &[u32]) -> Vec<Case> {
         for block_size in [4096, 262_144] {
             for depth in depths {
                 for mode in ["0", "1"] {
-                    let workload = Workload {
+                    let workload = BlockLoad {
                         pattern,
                         block_size,
                         depth: *depth,
@@ -73,7 +73,7 @@ pub fn grid(driver: &str, ring: u8, depths: &[u32]) -> Vec<Case> {
                         driver: driver.into(),
                         ring,
                         name: Case::name_of(&workload, &settings),
-                        workload,
+                        workload: Workload::Block(workload),
                         settings,
                         runtime_ms: 1000,
                         ramp_ms: 100,
@@ -175,6 +175,7 @@ impl Shape {
             manifest,
             samples,
             warm_up,
+            listings: Vec::new(),
             profiles: Vec::new(),
             complaints: Vec::new(),
         }
@@ -263,7 +264,7 @@ pub fn mixed() -> Recording {
         &mut recording,
         "upstream",
         "it has one queue and depth 256 only",
-        |case| case.workload.depth == 32,
+        |case| case.block().is_ok_and(|load| load.depth == 32),
     );
     set(&mut recording, "upstream", "max_segments", "65535");
     let key = recording.plan.cases[6].key();

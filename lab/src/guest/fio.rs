@@ -1,6 +1,7 @@
 //! fio: its command line, and what it says.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,6 +12,8 @@ use anyhow::{anyhow, bail, Context, Result};
 use ringfence_bench::agent::Measured;
 use ringfence_bench::case::{Case, Engine};
 use ringfence_bench::fio::{self, Job};
+
+use super::count::Window;
 
 /// Beyond the time it was given, fio has this long to come to an end.
 const GRACE: Duration = Duration::from_secs(60);
@@ -35,8 +38,8 @@ const OPTIONS: [&str; 10] = [
 const IO_URING: [&str; 3] = ["--fixedbufs=1", "--registerfiles=1", "--nonvectored=1"];
 
 /// fio's arguments for a case on a device node.
-pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Vec<String> {
-    let load = &case.workload;
+pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Result<Vec<String>> {
+    let load = case.block()?;
     let mut all: Vec<String> = OPTIONS.map(str::to_string).to_vec();
     all.extend([
         format!("--filename={}", node.display()),
@@ -62,7 +65,7 @@ pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Vec<String> {
             format!("--ramp_time={}ms", case.ramp_ms),
         ]),
     }
-    all
+    Ok(all)
 }
 
 /// Processors that the load may use.
@@ -73,7 +76,7 @@ pub fn cpus() -> usize {
 /// Runs a case; operations a second of all jobs.
 pub fn measure(case: &Case, node: &Path) -> Result<Measured> {
     let limit = Duration::from_millis(case.runtime_ms + case.ramp_ms) + GRACE;
-    let text = run(&arguments(case, node, cpus()), Some(limit))?;
+    let text = run(&arguments(case, node, cpus())?, Some(limit))?;
     let job = parse(&text)?;
     if job.iops() <= 0.0 {
         bail!(
@@ -96,6 +99,28 @@ pub fn measure(case: &Case, node: &Path) -> Result<Measured> {
         ]),
         functions: Vec::new(),
     })
+}
+
+/// What is executed while fio does a case's operations. It gives the marks
+/// itself, before a job's first operation and after its last (`exec_prerun`,
+/// `exec_postrun`), by starting this program.
+pub fn window(case: &Case, node: &Path) -> Result<Window> {
+    let mut arguments = arguments(case, node, cpus())?;
+    let program = env::current_exe().context("ring 0: where this program lies is unknown")?;
+    for (option, mark) in [("prerun", "begin"), ("postrun", "end")] {
+        arguments.push(format!("--exec_{option}={} mark {mark}", program.display()));
+    }
+    let (text, window) = Window::around(|| run(&arguments, None))?;
+    let job = parse(&text)?;
+    let wanted = case.operations.unwrap_or(0) * u64::from(case.jobs());
+    if job.operations() != wanted as f64 {
+        bail!(
+            "ring 0: fio did {} operations on {} instead of {wanted}",
+            job.operations(),
+            node.display()
+        );
+    }
+    Ok(window)
 }
 
 /// fio's version, as it says it.
@@ -213,7 +238,7 @@ pub fn parse(text: &str) -> Result<Job> {
 
 #[cfg(test)]
 mod tests {
-    use ringfence_bench::case::{Engine, Pattern, Workload};
+    use ringfence_bench::case::{BlockLoad, Engine, Pattern, Workload};
 
     use super::*;
 
@@ -256,19 +281,19 @@ mod tests {
             driver: "nullblk".into(),
             ring: 0,
             name: "x".into(),
-            workload: Workload {
+            workload: Workload::Block(BlockLoad {
                 pattern: Pattern::RandWrite,
                 block_size: 4096,
                 depth: 32,
                 jobs: 2,
                 engine: Engine::IoUring,
-            },
+            }),
             settings: BTreeMap::new(),
             runtime_ms: 1500,
             ramp_ms: 500,
             operations: None,
         };
-        let line = arguments(&case, Path::new("/dev/x"), 2).join(" ");
+        let line = arguments(&case, Path::new("/dev/x"), 2).unwrap().join(" ");
         for part in [
             "--rw=randwrite",
             "--bs=4096",
@@ -286,12 +311,16 @@ mod tests {
             settings: [("poll_queues".to_string(), "1".to_string())].into(),
             ..case.clone()
         };
-        let line = arguments(&counted, Path::new("/dev/x"), 1).join(" ");
+        let line = arguments(&counted, Path::new("/dev/x"), 1)
+            .unwrap()
+            .join(" ");
         assert!(line.contains("--number_ios=100") && line.contains("--hipri=1"));
         assert!(!line.contains("time"), "{line}");
         let mut psync = case;
-        psync.workload.engine = Engine::Psync;
-        let line = arguments(&psync, Path::new("/dev/x"), 1).join(" ");
+        if let Workload::Block(load) = &mut psync.workload {
+            load.engine = Engine::Psync;
+        }
+        let line = arguments(&psync, Path::new("/dev/x"), 1).unwrap().join(" ");
         assert!(line.contains("--ioengine=psync") && !line.contains("fixedbufs"));
     }
 }

@@ -1,8 +1,10 @@
 //! What runs on the kernel under test: in the guest, or on the machine itself.
 
+pub mod api;
 pub mod attributes;
 pub mod count;
 pub mod device;
+pub mod edu;
 pub mod environment;
 pub mod events;
 pub mod fio;

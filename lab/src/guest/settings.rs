@@ -58,7 +58,7 @@ impl Settings {
                 );
             }
         }
-        let blocks = if case.workload.block_size.is_multiple_of(4096) {
+        let blocks = if case.block()?.block_size.is_multiple_of(4096) {
             "4096"
         } else {
             "512"
@@ -96,7 +96,7 @@ fn known(names: &[&'static str], name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use ringfence_bench::case::{Engine, Pattern, Workload};
+    use ringfence_bench::case::{BlockLoad, Engine, Pattern, Workload};
 
     use super::*;
 
@@ -105,13 +105,13 @@ mod tests {
             driver: "nullblk".into(),
             ring: 0,
             name: "x".into(),
-            workload: Workload {
+            workload: Workload::Block(BlockLoad {
                 pattern: Pattern::RandRead,
                 block_size,
                 depth: 1,
                 jobs: 1,
                 engine: Engine::IoUring,
-            },
+            }),
             settings: settings
                 .iter()
                 .map(|(name, value)| (name.to_string(), value.to_string()))

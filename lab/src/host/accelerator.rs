@@ -71,6 +71,7 @@ fn boots(cache: &Cache, accelerator: Accelerator) -> Result<Result<f64, String>>
         cache,
         accelerator,
         count: None,
+        edus: false,
     };
     let run = Run::new(cache, "probe")?;
     let mut child = machine.start(Mode::Probe, &run)?;

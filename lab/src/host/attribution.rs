@@ -68,8 +68,15 @@ pub fn variants(
     let release = kernel::release(cache)?;
     for (name, flags) in VARIANTS {
         log.run(
-            modules::make(cache, kernel, &release, "/lab/src", &format!("/lab/{name}"))
-                .args([format!("NAME={name}"), format!("FLAGS={flags}")]),
+            modules::make(
+                cache,
+                kernel,
+                &release,
+                "modules",
+                "/lab/src",
+                &format!("/lab/{name}"),
+            )
+            .args([format!("NAME={name}"), format!("FLAGS={flags}")]),
         )?;
         install(cache, &format!("{name}/{name}.ko"))?;
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -95,6 +96,8 @@ impl Lab {
         steps.run(&fixed.upstream, |log| modules::upstream(cache, kernel, log))?;
         let ours = modules::ours_step(cache, &sources, &fixed.tree);
         steps.run(&ours, |log| modules::ours(cache, kernel, &sources, log))?;
+        let api = modules::api_step(cache, &sources, &fixed.tree);
+        steps.run(&api, |log| modules::api(cache, kernel, &sources, log))?;
         steps.run(&fixed.c_subjects, |log| attribution::c(cache, kernel, log))?;
         let variants = attribution::variants_step(cache, &sources, &fixed.tree);
         steps.run(&variants, |log| {
@@ -111,6 +114,11 @@ impl Lab {
         let fresh = boot::agent(cache, &self.options.agent)?;
         progress.end("agent", start.elapsed().as_secs_f64(), fresh);
         Ok(())
+    }
+
+    /// The root's objdump, for the modules in [`MODULES`](modules::MODULES).
+    pub fn objdump(&self) -> Command {
+        root::command(&self.cache, "objdump")
     }
 
     /// What is there.
@@ -133,7 +141,8 @@ impl Lab {
             Ok(sources) => {
                 let ours = modules::ours_step(cache, &sources, &fixed.tree);
                 let variants = attribution::variants_step(cache, &sources, &fixed.tree);
-                all.extend([&ours, &variants].map(|step| self.step_status(step)));
+                let api = modules::api_step(cache, &sources, &fixed.tree);
+                all.extend([&ours, &api, &variants].map(|step| self.step_status(step)));
             }
             Err(error) => all.push(StepStatus {
                 name: "modules".into(),
@@ -255,7 +264,7 @@ impl Lab {
     }
 
     /// Boots of this lab.
-    pub(crate) fn vm_launcher(&self, count: Option<Count>) -> Result<VmLauncher> {
+    pub(crate) fn vm_launcher(&self, count: Option<Count>, edus: bool) -> Result<VmLauncher> {
         self.usable()?;
         let lock = self.cache.lock()?;
         forget_status(&self.cache.lab().join("out"));
@@ -268,6 +277,7 @@ impl Lab {
             self.cache.clone(),
             accelerator,
             count,
+            edus,
             lock,
         ))
     }
@@ -277,6 +287,7 @@ impl Lab {
             cache: &self.cache,
             accelerator: accelerator::known(&self.cache),
             count: None,
+            edus: true,
         }
     }
 

@@ -33,22 +33,25 @@ pub struct VmLauncher {
     cache: Arc<Cache>,
     accelerator: Accelerator,
     count: Option<Count>,
+    edus: bool,
     _lock: Lock,
 }
 
 impl VmLauncher {
     /// Keeps the lab for this process while it lives. `count` boots VMs whose
-    /// instructions are counted.
+    /// instructions are counted, `edus` such with PCI devices for operations.
     pub fn new(
         cache: Arc<Cache>,
         accelerator: Accelerator,
         count: Option<Count>,
+        edus: bool,
         lock: Lock,
     ) -> VmLauncher {
         VmLauncher {
             cache,
             accelerator,
             count,
+            edus,
             _lock: lock,
         }
     }
@@ -64,6 +67,7 @@ impl Launcher for VmLauncher {
             cache: &self.cache,
             accelerator: self.accelerator,
             count: self.count,
+            edus: self.edus,
         };
         let mut all = machine.describe()?;
         if self.count.is_some() {
@@ -81,6 +85,7 @@ impl Launcher for VmLauncher {
             cache: &self.cache,
             accelerator: self.accelerator,
             count: self.count,
+            edus: self.edus,
         };
         let vm = Vm::start(&machine, Mode::Agent, &format!("boot{number}"))?;
         Ok(Box::new(VmLink { vm, limit: SILENCE }))

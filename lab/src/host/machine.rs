@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use super::cache::Cache;
 use super::plugin::PLUGIN;
 use super::root;
+use crate::guest::api::SUBJECTS;
 use crate::COUNTS;
 
 /// Folders of past boots that are kept for reading.
@@ -183,6 +184,8 @@ pub struct Machine<'a> {
     pub accelerator: Accelerator,
     /// What its instructions are counted with, which only TCG can.
     pub count: Option<Count>,
+    /// Whether it has a PCI device `edu` for each subject of `api`.
+    pub edus: bool,
 }
 
 impl Machine<'_> {
@@ -250,6 +253,11 @@ impl Machine<'_> {
         .to_vec();
         if self.counts_time() {
             all.extend(["-icount", "shift=0,sleep=on"].map(str::to_string));
+        }
+        if self.edus {
+            for _ in 0..SUBJECTS.len() {
+                all.extend(["-device", "edu"].map(str::to_string));
+            }
         }
         if self.count.is_some() {
             all.push("-plugin".into());
@@ -343,11 +351,12 @@ mod tests {
             cache: &cache,
             accelerator: Accelerator::Tcg,
             count: None,
+            edus: false,
         };
         let line = machine.arguments(Mode::Agent, "7", "").join(" ");
         assert!(line.contains("-cpu Opteron_G3") && line.contains("-accel tcg,thread=multi"));
         assert!(line.contains("ringfence.mode=agent ringfence.run=7"));
-        assert!(!line.contains("nokaslr") && !line.contains("plugin"));
+        assert!(!line.contains("nokaslr") && !line.contains("plugin") && !line.contains("edu"));
     }
 
     #[test]
@@ -358,6 +367,7 @@ mod tests {
                 cache: &cache,
                 accelerator: Accelerator::Tcg,
                 count: Some(count),
+                edus: true,
             };
             machine.arguments(Mode::Agent, "7", "").join(" ")
         };
@@ -370,6 +380,7 @@ mod tests {
             assert!(line.contains(processors), "{line}");
             assert_eq!(line.contains(" maxcpus=1 "), count == Count::OneOfTwo);
             assert_eq!(line.contains("-icount shift=0"), clock);
+            assert_eq!(line.matches("-device edu").count(), 3);
             assert!(line.contains(&format!("-plugin file={PLUGIN},out={COUNTS}")));
             assert!(!line.contains("nokaslr") && line.contains(" norandmaps "));
         }

@@ -12,6 +12,7 @@ use super::kernel::{self, Kernel, TREE};
 use super::root;
 use super::sources::Sources;
 use super::step::{Log, Stamp, Step};
+use crate::guest::api::SUBJECTS;
 
 /// Where modules go, in the root.
 pub const MODULES: &str = "/lab/modules";
@@ -57,12 +58,19 @@ pub fn upstream(cache: &Cache, kernel: &Kernel, log: &mut Log<'_>) -> Result<()>
     Ok(())
 }
 
-/// A `make` of our modules from that copy of the checkout into that folder,
+/// A `make` of a target of ours from that copy of the checkout into that folder,
 /// both in the root.
-pub fn make(cache: &Cache, kernel: &Kernel, release: &str, source: &str, out: &str) -> Command {
+pub fn make(
+    cache: &Cache,
+    kernel: &Kernel,
+    release: &str,
+    target: &str,
+    source: &str,
+    out: &str,
+) -> Command {
     let mut command = root::command(cache, "make");
     command
-        .args(["-C", &format!("{source}/ring0"), "modules"])
+        .args(["-C", &format!("{source}/ring0"), target])
         .arg(format!("KDIR={TREE}"))
         .arg(format!("OUT={out}"))
         .arg(format!(
@@ -76,7 +84,7 @@ pub fn make(cache: &Cache, kernel: &Kernel, release: &str, source: &str, out: &s
 pub fn ours_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
     Step {
         name: "modules",
-        stamp: Stamp::of(&["modules 2", before.stamp.as_str(), sources.stamp().as_str()]),
+        stamp: Stamp::of(&["modules 3", before.stamp.as_str(), sources.stamp().as_str()]),
         product: cache.lab().join("modules/rf_nullblk.ko"),
     }
 }
@@ -86,7 +94,9 @@ pub fn ours(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>
     let release = kernel::release(cache)?;
     sources.stage(cache)?;
     fs::create_dir_all(cache.lab().join("modules")).context("/lab/modules cannot be made")?;
-    log.run(&mut make(cache, kernel, &release, "/lab/src", MODULES))?;
+    log.run(&mut make(
+        cache, kernel, &release, "modules", "/lab/src", MODULES,
+    ))?;
     let module = cache.lab().join("modules/rf_nullblk.ko");
     if !module.is_file() {
         bail!("ring0/Makefile ended well but left no {}", module.display());
@@ -99,11 +109,39 @@ pub fn ours(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>
     .context("build.json cannot be written")
 }
 
+/// The step that builds the modules of `api`.
+pub fn api_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
+    Step {
+        name: "api",
+        stamp: Stamp::of(&["api 1", before.stamp.as_str(), sources.stamp().as_str()]),
+        product: cache.lab().join("modules/rf_api_wrapper.ko"),
+    }
+}
+
+/// Builds them.
+pub fn api(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>) -> Result<()> {
+    let release = kernel::release(cache)?;
+    sources.stage(cache)?;
+    log.run(&mut make(
+        cache, kernel, &release, "api", "/lab/src", MODULES,
+    ))?;
+    for subject in SUBJECTS {
+        let module = cache.lab().join(format!("modules/{}.ko", subject.module));
+        if !module.is_file() {
+            bail!(
+                "`make -C ring0 api` ended well but left no {}",
+                module.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The step that holds our modules to the strictest rules.
 pub fn strict_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
     Step {
         name: "strict",
-        stamp: Stamp::of(&["strict 1", before.stamp.as_str(), sources.stamp().as_str()]),
+        stamp: Stamp::of(&["strict 2", before.stamp.as_str(), sources.stamp().as_str()]),
         product: cache.lab().join("strict/rf_nullblk.ko"),
     }
 }
@@ -113,14 +151,15 @@ pub fn strict_step(cache: &Cache, sources: &Sources, before: &Step) -> Step {
 pub fn strict(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'_>) -> Result<()> {
     sources.stage(cache)?;
     let release = kernel::release(cache)?;
-    let strictly = |source: &str| {
-        let mut command = make(cache, kernel, &release, source, "/lab/strict");
+    let strictly = |target: &str, source: &str| {
+        let mut command = make(cache, kernel, &release, target, source, "/lab/strict");
         command.arg("CLIPPY=1");
         command
     };
     // kbuild runs clippy only where it would run rustc.
     root::remove(&cache.lab().join("strict"))?;
-    log.run(&mut strictly("/lab/src"))?;
+    log.run(&mut strictly("modules", "/lab/src"))?;
+    log.run(&mut strictly("api", "/lab/src"))?;
 
     let breached = cache.lab().join("breached");
     root::remove(&breached)?;
@@ -133,7 +172,7 @@ pub fn strict(cache: &Cache, kernel: &Kernel, sources: &Sources, log: &mut Log<'
         format!("{text}\nfn breach() {{ unsafe {{ core::hint::unreachable_unchecked() }} }}\n"),
     )
     .with_context(|| format!("{shown} cannot be written"))?;
-    let output = strictly("/lab/breached")
+    let output = strictly("modules", "/lab/breached")
         .output()
         .context("make cannot be started in the root")?;
     root::remove(&breached)?;
@@ -177,6 +216,15 @@ fn build_facts(cache: &Cache, release: &str) -> Result<BTreeMap<&'static str, St
         (
             "overflow_checks",
             yes("CONFIG_RUST_OVERFLOW_CHECKS").to_string(),
+        ),
+        // The same for C and Rust: the kernel's Makefile.
+        (
+            "optimisation",
+            match config.text("CONFIG_CC_OPTIMIZE_FOR_SIZE") {
+                Some("y") => "for size",
+                _ => "level 2",
+            }
+            .to_string(),
         ),
         (
             "debug_assertions",

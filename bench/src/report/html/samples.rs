@@ -53,7 +53,7 @@ fn figures(
     id: &str,
 ) {
     let (subjects, units) = (&section.subjects, unit(section, true));
-    let measured = words::metric_and_unit(section.metric, section.unit);
+    let measured = words::metric_and_unit(section.driver, section.metric, section.unit);
     let name = &case.key.case;
     let title = format!("{name}: samples in the order taken, {measured}");
     let drawing = order::draw(&format!("{id}o"), &title, subjects, points, units);

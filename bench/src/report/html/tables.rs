@@ -6,7 +6,7 @@ use super::{anchor, find};
 use crate::report::plot::escape;
 use crate::report::{words, Section};
 use crate::statistics::verdict::Verdict;
-use crate::summary::{CaseSummary, Comparison, DRIVER_COST};
+use crate::summary::{CaseSummary, Comparison, DRIVER_COST, WRAPPED, WRAPPER};
 
 /// The cases with their verdicts, and a table for each further subject.
 pub fn cases(html: &mut String, section: &Section<'_>, number: usize) {
@@ -20,15 +20,28 @@ pub fn cases(html: &mut String, section: &Section<'_>, number: usize) {
         "<p class=\"note\">Headline and verdict take boots as replicates; ± and the classical \
          view take {values}.</p>"
     );
-    table(html, section, number, second, |case| Some(&case.main));
-    for other in section.others() {
+    table(html, section, number, (first, second), |case| {
+        Some(&case.main)
+    });
+    let title = |html: &mut String, (first, other): (&str, &str)| {
         let _ = writeln!(
             html,
             "<h3>{} against {}</h3>",
             escape(words::subject(first)),
             escape(words::subject(other))
         );
-        table(html, section, number, other, |case| case.against.get(other));
+    };
+    for other in section.others() {
+        title(html, (first, other));
+        table(html, section, number, (first, other), |case| {
+            case.against.get(other)
+        });
+    }
+    if section.has_wrappers() {
+        title(html, (WRAPPER, WRAPPED));
+        table(html, section, number, (WRAPPER, WRAPPED), |case| {
+            case.wrapper.as_ref()
+        });
     }
 }
 
@@ -36,10 +49,9 @@ fn table<'a>(
     html: &mut String,
     section: &'a Section<'a>,
     number: usize,
-    other: &str,
+    (first, other): (&str, &str),
     pick: impl Fn(&'a CaseSummary) -> Option<&'a Comparison>,
 ) {
-    let first = section.pair().0;
     let (first_name, other_name) = (words::subject(first), words::subject(other));
     let _ = writeln!(
         html,
@@ -51,7 +63,7 @@ fn table<'a>(
          <th scope=\"col\" class=\"num\">Classical, 95%</th></tr></thead>\n<tbody>",
         label = escape(&format!(
             "{first_name} against {other_name}: {}, {}",
-            words::metric_and_unit(section.metric, section.unit),
+            words::metric_and_unit(section.driver, section.metric, section.unit),
             words::place(section)
         )),
         other = escape(other_name),

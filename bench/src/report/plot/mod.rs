@@ -153,7 +153,11 @@ fn relative<'a>(
 pub fn absolute(section: &Section<'_>, layout: Layout) -> Result<Plot> {
     let title = format!(
         "{} by subject, {}",
-        words::capitalised(&words::metric_and_unit(section.metric, section.unit)),
+        words::capitalised(&words::metric_and_unit(
+            section.driver,
+            section.metric,
+            section.unit
+        )),
         words::place(section)
     );
     let names: Vec<&str> = section.subjects.iter().map(|s| words::subject(s)).collect();

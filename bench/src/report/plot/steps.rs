@@ -40,7 +40,7 @@ pub fn plot(trend: &Trend, case: &CaseTrend, layout: Layout) -> Result<Plot> {
     let title = format!(
         "{} from run to run: {}, ring {}, {}",
         case.key.case,
-        words::metric_and_unit(&case.metric, &case.unit),
+        words::metric_and_unit(&case.key.driver, &case.metric, &case.unit),
         case.key.ring,
         case.key.driver
     );

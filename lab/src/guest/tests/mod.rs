@@ -1,6 +1,7 @@
 //! The tests that run inside the guest: each a claim about our module on the
 //! stock kernel.
 
+mod api;
 mod backed;
 mod cycles;
 mod faults;
@@ -34,7 +35,7 @@ const MODULE: &str = "rf_nullblk";
 type Test = (&'static str, fn(&Path, bool) -> Result<()>);
 
 /// In the order in which they run: the log is judged after all of them.
-const TESTS: [Test; 22] = [
+const TESTS: [Test; 26] = [
     ("every_setting_of_c_is_there", |modules, _| {
         settings::names(modules)
     }),
@@ -95,6 +96,16 @@ const TESTS: [Test; 22] = [
     }),
     ("a_hundred_cycles_leave_memory_as_it_was", |modules, _| {
         cycles::memory(modules)
+    }),
+    ("every_operation_has_its_effect", |modules, _| {
+        api::effects(modules)
+    }),
+    ("an_empty_loop_is_refused", |modules, _| api::empty(modules)),
+    ("what_is_no_operation_is_invalid", |modules, _| {
+        api::invalid(modules)
+    }),
+    ("operations_are_measured_on_this_kernel", |modules, _| {
+        whole_bench::operations(modules)
     }),
     ("a_whole_bench_runs_on_this_kernel", |modules, _| {
         whole_bench::here(modules)

@@ -1,8 +1,7 @@
-//! `ringfence bench --here`, as a user of this kernel would run it, with every
-//! subject there is, side by side.
+//! `ringfence bench --here`, as a user of this kernel would run it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{bail, ensure, Context, Result};
@@ -19,14 +18,15 @@ const SUBJECTS: [(&str, &str); 6] = [
     ("c-clang", "clang"),
 ];
 
-pub fn here(modules: &Path) -> Result<()> {
+/// Runs `bench` on this kernel; its folder.
+fn bench(modules: &Path, arguments: &[&str]) -> Result<PathBuf> {
     let out = std::env::temp_dir().join("ringfence-here");
     let _ = fs::remove_dir_all(&out);
     let program = std::env::current_exe().context("this program's own path is unknown")?;
     let output = Command::new(program)
-        .args(["bench", "nullblk", "--ring", "0", "--here", "--blocks", "1"])
-        .args(["--subject", &SUBJECTS.map(|(name, _)| name).join(",")])
-        .args(["--case", "randread-4k-qd1-j1-irq0", "--modules"])
+        .arg("bench")
+        .args(arguments)
+        .args(["--ring", "0", "--here", "--blocks", "1", "--modules"])
         .arg(modules)
         .arg("--out")
         .arg(&out)
@@ -51,8 +51,50 @@ pub fn here(modules: &Path) -> Result<()> {
         let length = fs::metadata(out.join(name)).map_or(0, |file| file.len());
         ensure!(length > 0, "the run folder has no {name}");
     }
-    let text = fs::read_to_string(out.join("summary.json")).context("summary.json")?;
-    let summary: Value = serde_json::from_str(&text).context("summary.json does not parse")?;
+    Ok(out)
+}
+
+fn summary(run: &Path) -> Result<Value> {
+    let text = fs::read_to_string(run.join("summary.json")).context("summary.json")?;
+    serde_json::from_str(&text).context("summary.json does not parse")
+}
+
+/// Operations, two that meet on two processors and one on a device among them.
+pub fn operations(modules: &Path) -> Result<()> {
+    let wanted = ["spinlock", "spinlock_contended", "mmio_read", "page"];
+    let cases = format!("{{{}}}", wanted.join(","));
+    let out = bench(modules, &["api", "--case", &cases])?;
+    let summary = summary(&out)?;
+    let cases = summary["cases"].as_array().context("no cases")?;
+    ensure!(cases.len() == wanted.len(), "{} cases", cases.len());
+    for case in cases {
+        for (subject, word) in [("rust", "rustc"), ("c", "gcc")] {
+            let mean = case["subjects"][subject]["mean"].as_f64();
+            ensure!(
+                mean.is_some_and(|mean| mean > 0.0),
+                "{}: no mean of {subject}",
+                case["case"]
+            );
+            let items = case["parity"].as_array().into_iter().flatten();
+            let compiler = items
+                .filter(|item| item["attribute"] == "compiler")
+                .find_map(|item| item["values"][subject].as_str());
+            ensure!(
+                compiler.is_some_and(|compiler| compiler.contains(word)),
+                "{subject} is said to be made by {compiler:?}, not by {word}"
+            );
+        }
+    }
+    fs::remove_dir_all(&out).context("the run folder cannot be removed")
+}
+
+/// Every subject of null block.
+pub fn here(modules: &Path) -> Result<()> {
+    let subjects = SUBJECTS.map(|(name, _)| name).join(",");
+    let case = "randread-4k-qd1-j1-irq0";
+    let arguments = ["nullblk", "--subject", &subjects, "--case", case];
+    let out = bench(modules, &arguments)?;
+    let summary = summary(&out)?;
     let case = &summary["cases"][0];
     let module = &summary["run"]["guest"]["0"]["module.rf_nullblk"];
     ensure!(
