@@ -73,6 +73,10 @@ const WINDOW: f64 = (1 << 16) as f64;
 /// Iterations of the window by which that is judged, and the fewest of any.
 const FEW: u64 = 16;
 
+/// What the last window's counts, read from the host, leave to do is done by
+/// then.
+const SETTLED: Duration = Duration::from_millis(5);
+
 /// A device's node may be made by a daemon.
 const NODE: Duration = Duration::from_secs(5);
 
@@ -181,6 +185,7 @@ impl ApiBench {
     fn window(&mut self, label: &str, case: &Case, iterations: u64) -> Result<Window> {
         let operation = operation_of(case)?;
         let (looped, window) = Window::around(|| {
+            sleep(SETTLED);
             mark::begin();
             let looped = self.looped(label, &operation, iterations);
             mark::end();
