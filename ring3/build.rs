@@ -6,7 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What a subject of ring 3 is made of.
-const SOURCES: [&str; 3] = ["src", "../kit/src", "../drivers/nullblk/src"];
+const SOURCES: [&str; 5] = [
+    "src",
+    "models/nvme/src",
+    "../kit/src",
+    "../drivers/nullblk/src",
+    "../drivers/nvme/src",
+];
 
 fn main() {
     let build = twins();
@@ -25,6 +31,9 @@ fn main() {
             .compiler(&clang)
             .define("rf_nullblk_twin", "rf_nullblk_twin_clang")
             .define("rf_empty", "rf_empty_clang")
+            .define("rf_nvme_twin", "rf_nvme_twin_clang")
+            .define("rf_nvme_empty", "rf_nvme_empty_clang")
+            .define("rf_nvme_build", "rf_nvme_build_clang")
             .compile("ringfence_twins_clang");
         println!("cargo:rustc-cfg=ringfence_clang");
         println!("cargo:rustc-env=RINGFENCE_CLANG={version}, -O{level}");
@@ -56,6 +65,7 @@ fn twins() -> cc::Build {
     let mut build = cc::Build::new();
     build
         .file("src/nullblk/twin.c")
+        .file("src/nvme/twin.c")
         .include("src")
         .std("c11")
         // As rustc: debug information alone asks for no frame pointer.

@@ -19,8 +19,10 @@ pub const BLOCKING: &[&str] = &[
     "nomerges",
     "nr_requests",
     "poll_queues",
+    "queue_entries",
     "rq_affinity",
     "scheduler",
+    "shadow_doorbells",
     "size",
     "write_cache",
 ];

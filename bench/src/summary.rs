@@ -228,6 +228,9 @@ pub struct Counts {
     pub kernel: f64,
     /// The driver under test.
     pub module: f64,
+    /// The model of a device that it drives, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<f64>,
     /// The functions of `module`, most instructions first.
     pub functions: Vec<FunctionCount>,
 }

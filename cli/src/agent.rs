@@ -24,12 +24,13 @@ pub fn agent(ring: u8, modules: Option<PathBuf>, counts: Option<PathBuf>) -> Res
         _ => return Err(Usage::error(format!("agent: there is no ring {ring}"))),
     };
     let workbench = |plan: &BootPlan| -> Result<Box<dyn Workbench>> {
-        Ok(match (ring, plan.driver()?) {
+        let api = plan.cases.iter().any(|case| case.driver == API);
+        Ok(match (ring, api) {
             (0, _) => Box::new(Stoppable {
                 inner: ringfence_lab::workbench(modules, plan)?,
                 stop: stop_flag()?,
             }),
-            (_, API) => api::workbench(counts),
+            (_, true) => api::workbench(counts),
             _ => ring3::workbench(counts)?,
         })
     };

@@ -178,6 +178,11 @@ randwrite x 4k x psync and io_uring at depth 1 and 32 x irqmode 0,1,2 and pollin
 as in randread-4k-psync-j1-irq0 or randread-4k-qd32-j1-irq0-poll, each with one
 queue and with two (-q2).
 
+`bench nvme` runs in ring 3, on a controller model that the load steps: randread,
+randwrite x 4k x depth 1,8,32,128, as in randread-4k-qd8-j1. The larger grid has
+512,4k,32k,128k, depth 1024, doorbells in memory (-shadow) and 2, 8, 64 queues
+(-q64). There `empty` is the load and the model without a driver.
+
 Unless instructions are counted, every run has controls: each subject against
 itself in every case, and in the first case a known delay in the first subject.
 

@@ -7,14 +7,47 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{bail, Context, Result};
-use ring3::load::Load;
-use ring3::nullblk::Device;
+use ring3::load::{Load, Target};
 use ringfence_bench::agent::Measured;
 use ringfence_bench::sample::FunctionCount;
 
-/// Names of functions that are the load's and the ring's; every other one
-/// that a window holds belongs to the driver behind the function table.
-const RING: [&str; 3] = ["ring3::load::", "ring3::count::", "ring3::request::"];
+/// Names of functions that are the load's and the ring's.
+const RING: [&str; 4] = [
+    "ring3::load::",
+    "ring3::count::",
+    "ring3::request::",
+    "ring3::nvme::bench::job::",
+];
+
+/// Where a function of a window belongs: `user` for the load's and the ring's,
+/// `module` for the driver's behind the function table, `model` for what a
+/// controller model does.
+fn space(driver: &str, symbol: &str) -> &'static str {
+    if RING.iter().any(|name| symbol.contains(name)) {
+        return "user";
+    }
+    // Null block has no model: all that is behind the table is the driver's.
+    let module = driver != "nvme" || is_nvme_drivers(symbol);
+    match module {
+        true => "module",
+        false => "model",
+    }
+}
+
+/// A function of `drivers/nvme` and of its pieces in ring 3, or of the twin.
+fn is_nvme_drivers(symbol: &str) -> bool {
+    let rust = [
+        "nvme::",
+        "ring3::nvme::bench::rust::",
+        "ring3::dma::Block",
+        "kit::",
+    ];
+    let symbol = symbol.trim_start_matches('<');
+    match symbol.contains("::") {
+        true => rust.iter().any(|name| symbol.starts_with(name)),
+        false => symbol.starts_with("nvme_"),
+    }
+}
 
 /// Callgrind as the launcher of boots sees it.
 pub struct Callgrind {
@@ -86,7 +119,13 @@ impl Counter {
     }
 
     /// Instructions of an I/O: a window of at least `operations`.
-    pub fn measure(&mut self, load: &Load, device: &Device, operations: u64) -> Result<Measured> {
+    pub fn measure(
+        &mut self,
+        driver: &str,
+        load: &Load,
+        device: &dyn Target,
+        operations: u64,
+    ) -> Result<Measured> {
         let rounds = u32::try_from(operations.div_ceil(u64::from(load.depth)))
             .context("ring 3: more operations than can be counted")?;
         let operations = f64::from(rounds) * f64::from(load.depth);
@@ -94,13 +133,10 @@ impl Counter {
         let mut functions: Vec<FunctionCount> = self
             .read()?
             .into_iter()
-            .map(|(symbol, instructions)| {
-                let ours = RING.iter().any(|name| symbol.contains(name));
-                FunctionCount {
-                    space: if ours { "user" } else { "module" }.into(),
-                    symbol,
-                    instructions: instructions as f64 / operations,
-                }
+            .map(|(symbol, instructions)| FunctionCount {
+                space: space(driver, &symbol).into(),
+                symbol,
+                instructions: instructions as f64 / operations,
             })
             .collect();
         functions.sort_by(|a, b| b.instructions.total_cmp(&a.instructions));
@@ -108,16 +144,20 @@ impl Counter {
             let of = functions.iter().filter(|f| f.space == space);
             of.map(|f| f.instructions).sum()
         };
-        let (user, module) = (sum("user"), sum("module"));
+        let (user, module, model) = (sum("user"), sum("module"), sum("model"));
+        let mut extra = BTreeMap::from([
+            ("user".to_string(), user),
+            ("kernel".to_string(), 0.0),
+            ("module".to_string(), module),
+            ("operations".to_string(), operations),
+        ]);
+        if model > 0.0 {
+            extra.insert("model".into(), model);
+        }
         Ok(Measured {
             metric: "instructions",
-            value: user + module,
-            extra: BTreeMap::from([
-                ("user".to_string(), user),
-                ("kernel".to_string(), 0.0),
-                ("module".to_string(), module),
-                ("operations".to_string(), operations),
-            ]),
+            value: user + module + model,
+            extra,
             functions,
         })
     }

@@ -6,7 +6,12 @@ use ringfence_bench::case::API;
 use crate::failure::Usage;
 
 /// Names of all drivers.
-pub const DRIVERS: [&str; 1] = ["nullblk"];
+pub const DRIVERS: [&str; 2] = ["nullblk", "nvme"];
+
+/// Whether a driver runs in a ring; NVMe has no module so far.
+pub fn runs_in(driver: &str, ring: u8) -> bool {
+    driver != "nvme" || ring == 3
+}
 
 /// The subjects of a driver, or of [`API`], that are measured in a ring unless
 /// others are asked for.
@@ -40,7 +45,7 @@ pub fn check(name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Usage::error(format!(
-        "{name}: no such driver; there is {}, and {API} for operations",
-        DRIVERS.join(", ")
+        "{name}: no such driver; there are {}, and {API} for operations",
+        DRIVERS.join(" and ")
     )))
 }

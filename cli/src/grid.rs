@@ -15,12 +15,17 @@ use crate::operations;
 /// Ring 3: the default grid is 16 cases x 3 subjects x 40 samples = 1920, and
 /// has to stay under two minutes. Ring 0: 1920 samples, under two hours in an
 /// emulated VM, where starting fio alone takes more than a second.
-fn times(ring: u8) -> (u64, u64) {
-    match ring {
-        0 => (1000, 200),
+fn times(driver: &str, ring: u8) -> (u64, u64) {
+    match (driver, ring) {
+        (_, 0) => (1000, 200),
+        // A window of a controller model's operations is longer.
+        (NVME, _) => (40, 8),
         _ => (24, 8),
     }
 }
+
+/// The driver whose cases have a grid of their own.
+const NVME: &str = "nvme";
 
 /// Seconds that a sample of a case takes, set-up and start of fio included.
 pub fn seconds(case: &Case) -> f64 {
@@ -35,6 +40,8 @@ pub fn seconds(case: &Case) -> f64 {
     match (case.ring, case.operations) {
         (0, Some(_)) => 20.0,
         (0, None) => load + 1.1,
+        (_, Some(_)) if case.driver == NVME => 1.5,
+        (_, None) if case.driver == NVME => load + 0.05,
         (_, Some(_)) => 0.2,
         (_, None) => load + 0.025,
     }
@@ -43,6 +50,10 @@ pub fn seconds(case: &Case) -> f64 {
 /// Operations of the shorter run of `--count`.
 /// Whatever differs between two starts of fio is spread over twice as many.
 const OPERATIONS: u64 = 20_000;
+
+/// The same for NVMe, where a model is counted with them. A sample counts one
+/// run, of any length.
+const NVME_OPERATIONS: u64 = 8192;
 
 /// Size of a disk, in MiB.
 const DISK_MB: u64 = 4096;
@@ -85,6 +96,10 @@ enum Mode {
     Irq(u32),
     /// By asking for them.
     Poll,
+    /// NVMe's by asking for them, with doorbells that are registers.
+    Registers,
+    /// The same with doorbells in memory.
+    Shadow,
 }
 
 const RING3: Grid = Grid {
@@ -133,8 +148,38 @@ const LARGE: Grid = Grid {
     queues: &[1],
 };
 
+const NVME3: Grid = Grid {
+    depths: &[
+        (Engine::IoUring, 1),
+        (Engine::IoUring, 8),
+        (Engine::IoUring, 32),
+        (Engine::IoUring, 128),
+    ],
+    modes: &[Mode::Registers],
+    ..RING3
+};
+
+const NVME_LARGE: Grid = Grid {
+    sizes: &[512, 4 << 10, 32 << 10, 128 << 10],
+    depths: &[
+        (Engine::IoUring, 1),
+        (Engine::IoUring, 8),
+        (Engine::IoUring, 32),
+        (Engine::IoUring, 128),
+        (Engine::IoUring, 1024),
+    ],
+    modes: &[Mode::Registers, Mode::Shadow],
+    queues: &[1, 2, 8, 64],
+    ..NVME3
+};
+
 /// The two cases of `--quick`.
-const QUICK: [&str; 2] = ["randread-4k-qd1-j1-irq0", "randread-4k-qd32-j1-irq1"];
+fn quick(driver: &str) -> [&'static str; 2] {
+    match driver {
+        NVME => ["randread-4k-qd1-j1", "randread-4k-qd32-j1"],
+        _ => ["randread-4k-qd1-j1-irq0", "randread-4k-qd32-j1-irq1"],
+    }
+}
 
 impl Grid {
     fn cases(&self, driver: &str, ring: u8) -> Vec<Case> {
@@ -167,29 +212,12 @@ impl Grid {
     }
 }
 
-/// A queue depth of 256 is what the upstream Rust driver has; everything else
-/// could be chosen, and is the same for all.
 fn case(driver: &str, ring: u8, workload: BlockLoad, mode: Mode, queues: u32) -> Case {
-    let mut settings: BTreeMap<String, String> = [
-        ("irqmode", "0".into()),
-        ("submit_queues", queues.to_string()),
-        ("hw_queue_depth", "256".into()),
-        ("blocksize", "4096".into()),
-        ("size", DISK_MB.to_string()),
-    ]
-    .map(|(name, value)| (name.to_string(), value))
-    .into();
-    match mode {
-        Mode::Irq(mode) => settings.insert("irqmode".into(), mode.to_string()),
-        Mode::Poll => settings.insert("poll_queues".into(), "1".into()),
+    let settings = match mode {
+        Mode::Irq(_) | Mode::Poll => nullblk_settings(ring, mode, queues),
+        Mode::Registers | Mode::Shadow => nvme_settings(&workload, mode, queues),
     };
-    if ring == 3 {
-        // A timer that is due as soon as it is set: what is measured is the
-        // way to the timer and back. Any longer time would be waited for, and
-        // be the clock's, not the driver's.
-        settings.insert("completion_nsec".into(), "0".into());
-    }
-    let (runtime_ms, ramp_ms) = times(ring);
+    let (runtime_ms, ramp_ms) = times(driver, ring);
     Case {
         driver: driver.into(),
         ring,
@@ -202,11 +230,53 @@ fn case(driver: &str, ring: u8, workload: BlockLoad, mode: Mode, queues: u32) ->
     }
 }
 
+/// A queue depth of 256 is what the upstream Rust driver has; everything else
+/// could be chosen, and is the same for all.
+fn nullblk_settings(ring: u8, mode: Mode, queues: u32) -> BTreeMap<String, String> {
+    let mut settings = named([
+        ("irqmode", "0".into()),
+        ("submit_queues", queues.to_string()),
+        ("hw_queue_depth", "256".into()),
+        ("blocksize", "4096".into()),
+        ("size", DISK_MB.to_string()),
+    ]);
+    match mode {
+        Mode::Irq(mode) => settings.insert("irqmode".into(), mode.to_string()),
+        _ => settings.insert("poll_queues".into(), "1".into()),
+    };
+    if ring == 3 {
+        // A timer that is due as soon as it is set: what is measured is the
+        // way to the timer and back. Any longer time would be waited for, and
+        // be the clock's, not the driver's.
+        settings.insert("completion_nsec".into(), "0".into());
+    }
+    settings
+}
+
+/// The model keeps what is written, so that a namespace is small.
+fn nvme_settings(load: &BlockLoad, mode: Mode, queues: u32) -> BTreeMap<String, String> {
+    let shadow = matches!(mode, Mode::Shadow);
+    named([
+        ("submit_queues", queues.to_string()),
+        ("hw_queue_depth", load.depth.max(128).to_string()),
+        ("blocksize", load.block_size.min(4096).to_string()),
+        ("size", "4".into()),
+        ("shadow_doorbells", u8::from(shadow).to_string()),
+    ])
+}
+
+fn named<const N: usize>(settings: [(&str, String); N]) -> BTreeMap<String, String> {
+    settings
+        .map(|(name, value)| (name.to_string(), value))
+        .into()
+}
+
 /// The default grid of a driver in a ring.
 fn default_cases(driver: &str, ring: u8, extent: Extent) -> Vec<Case> {
-    let grid = match (ring, extent) {
-        (0, Extent::Count) => COUNT0,
-        (0, _) => RING0,
+    let grid = match (driver, ring, extent) {
+        (NVME, ..) => NVME3,
+        (_, 0, Extent::Count) => COUNT0,
+        (_, 0, _) => RING0,
         _ => RING3,
     };
     grid.cases(driver, ring)
@@ -227,7 +297,10 @@ pub fn select(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Res
             // The longer run takes three times as many, and ends where the
             // disk does.
             let fit = (DISK_MB << 20) / case.block()?.block_size / 3;
-            case.operations = Some(OPERATIONS.min(fit));
+            case.operations = Some(match driver {
+                NVME => NVME_OPERATIONS,
+                _ => OPERATIONS.min(fit),
+            });
         }
     }
     Ok(cases)
@@ -275,12 +348,15 @@ fn chosen(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<
     let Some(glob) = glob else {
         let wanted = |case: &Case| match extent {
             Extent::Whole | Extent::Count => true,
-            Extent::Quick => QUICK.contains(&case.name.as_str()),
+            Extent::Quick => quick(driver).contains(&case.name.as_str()),
         };
         return Ok(small.into_iter().filter(wanted).collect());
     };
     let matcher = matcher(glob)?;
-    let large = LARGE.cases(driver, ring);
+    let large = match driver {
+        NVME => NVME_LARGE.cases(driver, ring),
+        _ => LARGE.cases(driver, ring),
+    };
     let names: Vec<String> = large.iter().map(|case| case.name.clone()).collect();
     for grid in [small, large] {
         let chosen: Vec<Case> = grid
@@ -295,7 +371,7 @@ fn chosen(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<
         "--case {glob}: matches none of the {} cases of {driver}, such as {}, {}, {}",
         names.len(),
         names[0],
-        QUICK[1],
+        quick(driver)[1],
         names[names.len() - 1],
     )))
 }
@@ -357,6 +433,29 @@ mod tests {
         assert_eq!(names(3, "randread-16m-qd8-j6-irq1").len(), 1);
         assert_eq!(names(0, "read-32k-*").len(), 24);
         assert_eq!(names(0, "randread-{4k,256k}-qd1-j1-irq0").len(), 2);
+    }
+
+    #[test]
+    fn nvme_has_a_grid_of_its_own_in_which_requests_fit_their_queues() {
+        let choose = |glob, extent| select(NVME, 3, glob, extent).expect("cases");
+        let default = choose(None, Extent::Whole);
+        assert_eq!(default.len(), 8);
+        assert_eq!(choose(None, Extent::Quick).len(), 2);
+        let counted = choose(None, Extent::Count);
+        assert!(counted
+            .iter()
+            .all(|case| case.operations == Some(NVME_OPERATIONS)));
+        let large = choose(Some("randread-*-qd1024-j1-shadow-q64"), Extent::Whole);
+        assert_eq!(large.len(), 4);
+        for case in default.iter().chain(&large) {
+            let load = case.block().expect("a load");
+            let number = |name: &str| case.settings[name].parse::<u64>().expect("a number");
+            assert!(u64::from(load.depth) <= number("hw_queue_depth"));
+            assert!(load.block_size.is_multiple_of(number("blocksize")));
+            assert!(load.block_size <= number("size") << 20);
+        }
+        let error = select(NVME, 3, Some("nothing*"), Extent::Whole).expect_err("no match");
+        assert!(error.to_string().contains("randread-4k-qd32-j1"), "{error}");
     }
 
     #[test]

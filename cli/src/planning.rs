@@ -46,6 +46,12 @@ pub fn plan(arguments: &BenchArguments) -> Result<Plan> {
 fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
     for driver in &arguments.drivers {
         drivers::check(driver)?;
+        let asked = arguments.ring != RingChoice::Three;
+        if asked && !drivers::runs_in(driver, 0) {
+            return Err(Usage::error(format!(
+                "{driver}: runs in ring 3 only so far; use --ring 3"
+            )));
+        }
     }
     let api = arguments.drivers.iter().any(|driver| driver == API);
     if api && arguments.drivers.iter().any(|driver| driver != API) {
@@ -70,11 +76,21 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
     let mut subjects = BTreeMap::new();
     let mut cases = Vec::new();
     for &ring in rings {
-        for driver in &wanted {
+        let mut none = None;
+        let before = cases.len();
+        for driver in wanted.iter().filter(|name| drivers::runs_in(name, ring)) {
+            // Those of a ring are the same for all drivers.
             let chosen = chosen_subjects(driver, ring, &arguments.subject)?;
             subjects.insert(ring, chosen);
             let glob = arguments.case.as_deref();
-            cases.extend(grid::select(driver, ring, glob, arguments.into())?);
+            match grid::select(driver, ring, glob, arguments.into()) {
+                Ok(chosen) => cases.extend(chosen),
+                // A glob may mean the cases of one driver.
+                Err(error) => none = Some(error),
+            }
+        }
+        if let Some(error) = none.filter(|_| cases.len() == before) {
+            return Err(error);
         }
     }
     check_subjects(&wanted, &arguments.subject, rings)?;
@@ -277,11 +293,9 @@ fn check(plan: &Plan) -> Result<()> {
         }
     }
     let first = &plan.cases[0].driver;
-    if let Some(other) = plan.cases.iter().find(|case| case.driver != *first) {
-        bail!(
-            "it has cases of {first} and of {}; make two plans",
-            other.driver
-        );
+    let api = |case: &&Case| case.driver == API;
+    if plan.cases.iter().any(|case| api(&case)) && !plan.cases.iter().all(|case| api(&case)) {
+        bail!("it has cases of {API} and of drivers; make two plans");
     }
     if first == API && !plan.controls.slow.is_empty() {
         bail!("operations cannot be delayed; leave controls.slow empty");
@@ -317,6 +331,9 @@ fn check_case(case: &Case) -> Result<()> {
     drivers::check(&case.driver)?;
     if case.ring != 0 && case.ring != 3 {
         bail!("ring is {}, must be 0 or 3", case.ring);
+    }
+    if !drivers::runs_in(&case.driver, case.ring) {
+        bail!("{} runs in ring 3 only so far", case.driver);
     }
     if case.name.is_empty() {
         bail!("it has no name");
@@ -409,7 +426,7 @@ mod tests {
 
     #[test]
     fn the_default_is_ring_3_with_ten_boots_of_four_blocks() {
-        let plan = parse("").expect("default");
+        let plan = parse("nullblk").expect("default");
         assert_eq!((plan.rings(), plan.boots, plan.blocks), (vec![3], 10, 4));
         // Two subjects again in each case, and four delays in one.
         assert_eq!(plan.samples(), 1920 + (16 * 2 + 4) * 40);
@@ -419,10 +436,31 @@ mod tests {
     }
 
     #[test]
+    fn without_names_every_driver_runs_where_it_can() {
+        let drivers = |line: &str, ring: u8| -> BTreeSet<String> {
+            let plan = parse(line).expect(line);
+            check(&plan).expect("a made plan passes its own check");
+            let cases = plan.cases.into_iter().filter(|case| case.ring == ring);
+            cases.map(|case| case.driver).collect()
+        };
+        let both = BTreeSet::from(["nullblk".to_string(), "nvme".to_string()]);
+        assert_eq!(drivers("", 3), both);
+        assert_eq!(drivers("--quick", 3), both);
+        assert_eq!(drivers("--count", 3), both);
+        assert_eq!(drivers("nvme", 3).len(), 1);
+        assert_eq!(drivers("--ring both", 0), ["nullblk".to_string()].into());
+        // A glob means the cases that it matches, of whichever driver.
+        assert_eq!(drivers("--case *-irq1", 3), ["nullblk".to_string()].into());
+        assert_eq!(drivers("--case *-shadow", 3), ["nvme".to_string()].into());
+        let error = parse("nvme --ring 0").expect_err("no module");
+        assert!(error.to_string().contains("--ring 3"), "{error}");
+    }
+
+    #[test]
     fn ring_0_has_1920_samples_and_controls() {
         let samples = |line| parse(line).expect(line).samples();
         assert_eq!(samples("--ring 0 --no-controls"), 1920);
-        assert_eq!(samples("--ring both --no-controls"), 3840);
+        assert_eq!(samples("nullblk --ring both --no-controls"), 3840);
         assert_eq!(samples("--ring 0"), 1920 + (16 * 3 + 4) * 40);
         assert_eq!(samples("--ring 0 --subject c,upstream"), 16 * 4 * 40);
         assert!(parse("--count").expect("counts").controls == Controls::default());

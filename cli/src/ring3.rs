@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
-use ring3::load::{Load, Outcome};
-use ring3::nullblk::{Device, Subject};
+use ring3::load::{Load, Outcome, Target};
+use ring3::subject::{Subject, Unable};
+use ring3::{nullblk as null_block, nvme};
 use ringfence_bench::agent::{Measured, Prepared, Workbench};
 use ringfence_bench::case::Case;
 use ringfence_bench::control::{Control, Label};
@@ -27,7 +28,7 @@ const MAX_QUEUES: u32 = 1024;
 
 struct Ring3 {
     /// By label.
-    prepared: BTreeMap<String, Device>,
+    prepared: BTreeMap<String, Box<dyn Target>>,
     /// Nanoseconds that an operation of a label takes in a case without a
     /// delay: a delay is a share of them.
     times: BTreeMap<(String, String), f64>,
@@ -36,7 +37,7 @@ struct Ring3 {
 
 impl Ring3 {
     /// A delay of so many percent of an operation's time, in nanoseconds.
-    fn delay(&mut self, label: &str, case: &Case, device: &Device, percent: u8) -> Result<f64> {
+    fn delay(&mut self, label: &str, case: &Case, device: &dyn Target, percent: u8) -> Result<f64> {
         let key = (label.to_owned(), case.name.clone());
         let time = match self.times.get(&key) {
             Some(time) => *time,
@@ -71,18 +72,12 @@ impl Workbench for Ring3 {
         overrides: &BTreeMap<String, String>,
     ) -> Result<Prepared> {
         let (subject, control) = parts_of(label)?;
-        let mut settings = nullblk::Settings::default();
-        for (name, value) in case.settings.iter().chain(overrides) {
-            let attribute = nullblk::Attribute::by_name(name).with_context(|| {
-                format!("ring 3: nullblk has no setting {name}; docs/nullblk.md lists them")
-            })?;
-            settings = settings.with(attribute, value, MAX_QUEUES).map_err(|_| {
-                anyhow::anyhow!(
-                    "ring 3: {name}={value} is out of range; docs/nullblk.md has the ranges"
-                )
-            })?;
-        }
-        let device = match Device::new(subject, settings) {
+        let settings = case.settings.iter().chain(overrides);
+        let made = match case.driver.as_str() {
+            "nvme" => controller(subject, settings)?,
+            _ => null_block_device(subject, settings)?,
+        };
+        let device = match made {
             Ok(device) => device,
             Err(unable) => return Ok(Prepared::LeftOut(unable.0.to_owned())),
         };
@@ -111,7 +106,7 @@ impl Workbench for Ring3 {
             Some(Control::Slow(percent)) => {
                 values.insert("injected_delay".into(), format!("{percent}%"));
                 let device = device.delayed(0.0);
-                let delay = self.delay(label, case, &device, percent)?;
+                let delay = self.delay(label, case, &*device, percent)?;
                 device.delayed(delay)
             }
         };
@@ -131,14 +126,15 @@ impl Workbench for Ring3 {
             .map(|subject| {
                 self.prepared
                     .get(*subject)
+                    .map(|device| &**device)
                     .with_context(|| format!("ring 3: {subject} was not set up"))
             })
-            .collect::<Result<Vec<&Device>>>()?;
+            .collect::<Result<Vec<&dyn Target>>>()?;
         if let Some(operations) = case.operations {
             let counter = self.counter.as_mut();
             let counter = counter.context("ring 3: counting needs valgrind around the agent")?;
             for device in devices {
-                taken(counter.measure(&load, device, operations)?)?;
+                taken(counter.measure(&case.driver, &load, device, operations)?)?;
             }
             return Ok(());
         }
@@ -182,6 +178,45 @@ fn extra(outcome: &Outcome) -> BTreeMap<String, f64> {
         }
     }
     extra
+}
+
+type Made = std::result::Result<Box<dyn Target>, Unable>;
+
+/// A null block device.
+fn null_block_device<'a>(
+    subject: Subject,
+    asked: impl Iterator<Item = (&'a String, &'a String)>,
+) -> Result<Made> {
+    let mut settings = nullblk::Settings::default();
+    for (name, value) in asked {
+        let attribute = nullblk::Attribute::by_name(name).with_context(|| {
+            format!("ring 3: nullblk has no setting {name}; docs/nullblk.md lists them")
+        })?;
+        settings = settings.with(attribute, value, MAX_QUEUES).map_err(|_| {
+            anyhow::anyhow!(
+                "ring 3: {name}={value} is out of range; docs/nullblk.md has the ranges"
+            )
+        })?;
+    }
+    let device = null_block::Device::new(subject, settings);
+    Ok(device.map(|device| Box::new(device) as _))
+}
+
+/// Queue pairs of an NVMe controller model.
+fn controller<'a>(
+    subject: Subject,
+    asked: impl Iterator<Item = (&'a String, &'a String)>,
+) -> Result<Made> {
+    let mut settings = nvme::bench::Settings::default();
+    for (name, value) in asked {
+        settings = settings.with(name, value).with_context(|| {
+            format!(
+                "ring 3: nvme has no setting {name}={value}; docs/nvme.md has settings and ranges"
+            )
+        })?;
+    }
+    let device = nvme::bench::Device::new(subject, settings)?;
+    Ok(device.map(|device| Box::new(device) as _))
 }
 
 /// What is known of the compilers, and what they compiled.

@@ -87,3 +87,58 @@ fn two_processes_count_the_same_and_the_driver_is_told_apart() {
     assert!(page.contains("| case | subject | total | user | kernel | module |"));
     assert!(page.contains("`nullblk_queue`"));
 }
+
+#[test]
+fn a_controller_models_instructions_are_told_apart_from_its_drivers() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let case = [
+        "--case",
+        "randread-4k-qd8-j1",
+        "--boots",
+        "1",
+        "--out",
+        "run",
+    ];
+    let bench = ["bench", "nvme", "--count"];
+    let output = run(folder.path(), &[&bench[..], &case[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let path = folder.path().join("run");
+    let profiles = lines(&path.join("profiles.jsonl"));
+    assert_eq!(profiles.len(), 3);
+    for profile in &profiles {
+        let functions = profile["functions"].as_array().expect("functions");
+        let of = |space: &str| -> Vec<&str> {
+            let of = functions.iter().filter(|one| one["space"] == space);
+            of.map(|one| one["symbol"].as_str().expect("a name"))
+                .collect()
+        };
+        assert!(of("model").iter().any(|name| name.contains("nvme_model::")));
+        assert!(!of("module")
+            .iter()
+            .any(|name| name.contains("nvme_model::")));
+        let (driver, others) = match profile["subject"].as_str() {
+            Some("rust") => ("bench::rust::queue", "nvme_queue"),
+            Some("c") => ("nvme_queue", "bench::rust::queue"),
+            _ => ("nvme_empty_queue", "nvme_queue"),
+        };
+        assert!(
+            of("module").iter().any(|name| name.ends_with(driver)),
+            "{profile}"
+        );
+        assert!(!of("module").contains(&others), "{profile}");
+    }
+    let page = fs::read_to_string(path.join("summary.md")).expect("summary.md");
+    assert!(page.contains("| case | subject | total | user | kernel | module | model |"));
+    let attributes = fs::read_to_string(path.join("manifest.json")).expect("manifest");
+    for name in [
+        "queue_entries",
+        "shadow_doorbells",
+        "max_transfer",
+        "hw_queue_depth",
+    ] {
+        assert!(attributes.contains(name), "{name}");
+    }
+}

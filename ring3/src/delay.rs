@@ -44,7 +44,11 @@ impl Delayed {
 
     /// As `Device::table`: valid as long as `self` and what it was made of are.
     pub(crate) fn table(&self) -> (DriverTable, *mut c_void) {
-        let table = DriverTable { queue };
+        let table = DriverTable {
+            queue,
+            commit: self.table.commit.map(|_| commit as _),
+            poll: self.table.poll.map(|_| poll as _),
+        };
         (table, (self as *const Delayed).cast_mut().cast())
     }
 }
@@ -68,4 +72,29 @@ unsafe extern "C" fn queue(request: *mut RawRequest, device: *mut c_void) -> i32
     }
     // SAFETY: By this function's contract.
     unsafe { (delayed.table.queue)(request, delayed.pointer) }
+}
+
+/// # Safety
+///
+/// `device` points to a live [`Delayed`], whose own table and pointer are live.
+unsafe extern "C" fn commit(device: *mut c_void) {
+    // SAFETY: By this function's contract; it is only read.
+    let delayed = unsafe { &*device.cast::<Delayed>() };
+    if let Some(commit) = delayed.table.commit {
+        // SAFETY: By this function's contract.
+        unsafe { commit(delayed.pointer) };
+    }
+}
+
+/// # Safety
+///
+/// As for [`commit`].
+unsafe extern "C" fn poll(device: *mut c_void) -> u32 {
+    // SAFETY: By this function's contract; it is only read.
+    let delayed = unsafe { &*device.cast::<Delayed>() };
+    match delayed.table.poll {
+        // SAFETY: By this function's contract.
+        Some(poll) => unsafe { poll(delayed.pointer) },
+        None => 0,
+    }
 }

@@ -6,6 +6,7 @@
 //! data race; barriers are the kit's.
 
 use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
+use std::hint::assert_unchecked;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{
@@ -202,7 +203,8 @@ impl Drop for Claim {
 ///
 /// # Invariants
 ///
-/// `length` bytes at `base` lie within the pages of `claim`.
+/// `length` bytes at `base`, which is a multiple of the page size, lie within
+/// the pages of `claim`.
 pub struct Block {
     base: NonNull<u8>,
     address: u64,
@@ -249,12 +251,21 @@ impl Block {
         }
     }
 
+    /// Its first byte, for a driver in C, which reads and writes it as this
+    /// thread's only device does.
+    pub(crate) fn as_ptr(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+
     /// Where `size` bytes at `offset` are, if they lie within it.
     #[inline]
     fn find(&self, offset: usize, size: usize) -> Option<*mut u8> {
-        let within = offset <= self.length && size <= self.length - offset;
+        let end = offset.checked_add(size)?;
+        // SAFETY: By the type invariant. So it is known here how far `offset`
+        // is aligned.
+        unsafe { assert_unchecked(self.base.as_ptr() as usize % PAGE_SIZE == 0) };
         // SAFETY: Within the block.
-        within.then(|| unsafe { self.base.as_ptr().add(offset) })
+        (end <= self.length).then(|| unsafe { self.base.as_ptr().add(offset) })
     }
 }
 
@@ -332,6 +343,11 @@ unsafe impl Send for BlockWord {}
 unsafe impl Sync for BlockWord {}
 
 impl BlockWord {
+    /// As for a block.
+    pub(crate) fn as_ptr(&self) -> *mut u32 {
+        self.at.as_ptr().cast()
+    }
+
     fn atomic(&self) -> &AtomicU32 {
         // SAFETY: By the invariant, and every access is atomic.
         unsafe { AtomicU32::from_ptr(self.at.as_ptr().cast()) }
@@ -356,11 +372,21 @@ impl Dma for Arena {
     }
 }
 
-/// A piece of a block, as it is described to the device.
+/// A piece of a block, as it is described to the device: `struct rf_segment` of
+/// `ring.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Piece {
     address: u64,
     length: u32,
+}
+
+#[cfg(test)]
+impl Piece {
+    /// Data wherever a test wants it, which no device is told of.
+    pub(crate) fn at(address: u64, length: u32) -> Piece {
+        Piece { address, length }
+    }
 }
 
 impl Segment for Piece {

@@ -16,6 +16,7 @@ pub mod nullblk;
 pub mod nvme;
 mod placement;
 pub mod request;
+pub mod subject;
 pub mod switches;
 pub mod table;
 

@@ -1,20 +1,80 @@
 //! A closed-loop load: each job keeps its requests in flight and starts the
 //! next when one ends.
 
-mod job;
-mod positions;
+pub(crate) mod job;
+pub(crate) mod positions;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, bail, Result};
+use anyhow::{bail, Result};
 
-use crate::nullblk::Device;
 use crate::switches::Switches;
-use job::Job;
+
+/// What a load drives: a device of a driver, by one of its subjects.
+pub trait Target: Sync {
+    /// What fits it.
+    fn shape(&self) -> Shape;
+
+    /// Its settings by name, as it has them.
+    fn read_back(&self) -> Vec<(&'static str, u64)>;
+
+    /// Whether requests that come back unserved are a failure.
+    fn serves(&self) -> bool;
+
+    /// Another one of the same subject and settings, elsewhere in memory.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    fn another(&self) -> Result<Box<dyn Target>>;
+
+    /// The same with a delay in its call table: so many nanoseconds an
+    /// operation on average, 0 or more. With 0 it has the cost of what waits.
+    fn delayed(self: Box<Self>, nanoseconds: f64) -> Box<dyn Target>;
+
+    /// Job `number` of a load that fits the shape, on this thread.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    fn job<'a>(&'a self, load: &Load, number: u32) -> Result<Box<dyn Rounds + 'a>>;
+}
+
+/// Which loads fit a [`Target`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Bytes of a logical block.
+    pub block_size: u32,
+    /// Bytes in all.
+    pub capacity: u64,
+    /// Bytes of the largest operation.
+    pub max_transfer: u32,
+    /// Hardware queues.
+    pub queues: u32,
+    /// Requests in flight in each.
+    pub depth: u32,
+    /// Threads that may drive it at once.
+    pub jobs: u32,
+    /// Operations between two looks at the clock, at least: some tens of
+    /// microseconds of them, so that the look costs next to nothing and a window
+    /// is much shorter than a time slice.
+    pub window: u32,
+}
+
+/// A job of a load on one thread.
+pub trait Rounds {
+    /// Starts every request once and takes it back, `count` times; answers how
+    /// many failed.
+    ///
+    /// # Errors
+    ///
+    /// If a request was lost, or ended twice.
+    fn rounds(&mut self, load: &Load, count: u32) -> Result<u64>;
+}
 
 /// A load on a block device.
 #[derive(Clone, Debug)]
@@ -44,7 +104,7 @@ pub struct Outcome {
     /// Operations among them that ended with an error.
     pub failed: u64,
     /// Operations a second while the jobs run, all jobs: the sum over jobs of
-    /// the rate in a fast window of [`WINDOW`] operations, the one at the
+    /// the rate in a fast window ([`Shape::window`]), the one at the
     /// first decile of the job's window times.
     ///
     /// Nothing here waits and every window has the same work, so what makes
@@ -77,11 +137,6 @@ impl Outcome {
     }
 }
 
-/// Operations between two looks at the clock, at least: some tens of
-/// microseconds, so that the look costs next to nothing and a window is much
-/// shorter than a time slice.
-pub const WINDOW: u32 = 16384;
-
 /// Pieces of a run. Where threads and buffers come to lie, and what state the
 /// processor's predictors settle in, stays as it is within a piece; several
 /// pieces draw it several times. The devices of a run take turns, so that a
@@ -92,38 +147,54 @@ pub const PIECES: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(3);
 
 impl Load {
+    /// One operation of a block at a time.
+    pub(crate) fn smallest(block_size: u32) -> Load {
+        Load {
+            write: false,
+            random: true,
+            block_size,
+            depth: 1,
+            jobs: 1,
+            runtime: Duration::from_millis(1),
+            ramp: Duration::ZERO,
+        }
+    }
+
     /// Checks the load against a device.
     ///
     /// Each job uses one hardware queue (job number modulo queues); jobs that
     /// share a queue share its depth.
-    pub fn check(&self, device: &Device) -> Result<()> {
-        let settings = device.settings();
-        let unit = settings.block_size();
+    pub fn check(&self, target: &dyn Target) -> Result<()> {
+        let shape = target.shape();
+        let unit = shape.block_size;
         if self.block_size == 0
             || self.block_size % unit != 0
-            || u64::from(self.block_size) > device.capacity()
+            || u64::from(self.block_size) > shape.capacity
+            || self.block_size > shape.max_transfer
         {
             bail!(
-                "load: a block size of {} does not fit a device of {} bytes in blocks of {unit}; \
-                 choose a multiple",
+                "load: a block size of {} does not fit a device of {} bytes in blocks of {unit}, \
+                 at most {} at once; choose a multiple",
                 self.block_size,
-                device.capacity()
+                shape.capacity,
+                shape.max_transfer
             );
         }
-        if !(1..=MAX_JOBS).contains(&self.jobs) || self.depth == 0 || self.runtime.is_zero() {
-            bail!("load: depth and runtime must be above zero, jobs in 1..={MAX_JOBS}");
+        let most = shape.jobs;
+        if !(1..=most).contains(&self.jobs) || self.depth == 0 || self.runtime.is_zero() {
+            bail!("load: depth and runtime must be above zero, jobs in 1..={most}");
         }
-        let sharing = self.jobs.div_ceil(settings.submit_queues());
+        let sharing = self.jobs.div_ceil(shape.queues);
         if self
             .depth
             .checked_mul(sharing)
-            .is_none_or(|wanted| wanted > settings.hw_queue_depth())
+            .is_none_or(|wanted| wanted > shape.depth)
         {
             bail!(
                 "load: {sharing} jobs with {} requests each do not fit a hardware queue of {}; \
                  raise hw_queue_depth or submit_queues",
                 self.depth,
-                settings.hw_queue_depth()
+                shape.depth
             );
         }
         Ok(())
@@ -132,20 +203,19 @@ impl Load {
     /// Runs the load on each of `devices`, in [`PIECES`] that take turns, each
     /// with a device like the one given, threads and buffers of its own. An
     /// error if a request was lost or ended twice.
-    pub fn run(&self, devices: &[&Device]) -> Result<Vec<Outcome>> {
+    pub fn run(&self, devices: &[&dyn Target]) -> Result<Vec<Outcome>> {
         for device in devices {
-            self.check(device)?;
+            self.check(*device)?;
         }
         // All there at once, so that each is somewhere else.
-        let copies: Vec<Vec<Device>> = (0..PIECES)
+        let copies: Vec<Vec<Box<dyn Target>>> = (0..PIECES)
             .map(|_| devices.iter().map(|device| device.another()).collect())
-            .collect::<Result<_, _>>()
-            .map_err(|unable| anyhow!("load: a device cannot be made again: {}", unable.0))?;
+            .collect::<Result<_>>()?;
         let mut jobs = vec![vec![Windows::default(); self.jobs as usize]; devices.len()];
         for turn in &copies {
             for (jobs, device) in jobs.iter_mut().zip(turn) {
                 thread::sleep(PAUSE);
-                for (job, piece) in jobs.iter_mut().zip(self.piece(device)) {
+                for (job, piece) in jobs.iter_mut().zip(self.piece(&**device)) {
                     job.add(piece?);
                 }
             }
@@ -155,36 +225,32 @@ impl Load {
 
     /// Runs `rounds` rounds of one job on this thread, between the two
     /// functions of [`count`](crate::count).
-    pub fn count(&self, device: &Device, rounds: u32) -> Result<()> {
+    pub fn count(&self, device: &dyn Target, rounds: u32) -> Result<()> {
         self.check(device)?;
-        let mut job = Job::new(self, device, 0);
-        let (table, pointer) = std::hint::black_box(device.table());
-        let mut failed = 0;
+        let mut job = device.job(self, 0)?;
         crate::count::begin();
-        for _ in 0..rounds {
-            // SAFETY: Table and pointer are this device's, which outlives
-            // `job`.
-            failed += unsafe { job.round(self, table, pointer) };
-        }
+        let failed = job.rounds(self, rounds);
         crate::count::end();
-        if device.serves() && failed > 0 {
-            bail!("load: requests failed or were lost while they were counted");
+        if failed? > 0 && device.serves() {
+            bail!("load: requests failed while they were counted");
         }
         Ok(())
     }
 
     /// One piece, all jobs at once.
-    fn piece(&self, device: &Device) -> Vec<Result<Windows>> {
+    fn piece(&self, device: &dyn Target) -> Vec<Result<Windows>> {
         let start = Barrier::new(self.jobs as usize);
         thread::scope(|scope| {
             let handles: Vec<_> = (0..self.jobs)
                 .map(|number| {
                     let start = &start;
                     scope.spawn(move || {
-                        let mut job = Job::new(self, device, number);
+                        let job = device.job(self, number);
                         start.wait();
-                        job.run_for(self, self.ramp / PIECES)?;
-                        job.run_for(self, self.runtime / PIECES)
+                        let mut job = job?;
+                        let window = device.shape().window;
+                        self.run_for(&mut *job, window, self.ramp / PIECES)?;
+                        self.run_for(&mut *job, window, self.runtime / PIECES)
                     })
                 })
                 .collect();
@@ -196,6 +262,31 @@ impl Load {
                         .unwrap_or_else(|_| bail!("load: a job panicked"))
                 })
                 .collect()
+        })
+    }
+}
+
+impl Load {
+    /// Runs rounds until `time` has passed.
+    fn run_for(&self, job: &mut dyn Rounds, window: u32, time: Duration) -> Result<Windows> {
+        let rounds = window.div_ceil(self.depth);
+        let mut failed = 0;
+        let mut times = Vec::new();
+        let before = Switches::of_this_thread();
+        let begin = Instant::now();
+        while begin.elapsed() < time {
+            let window = Instant::now();
+            failed += job.rounds(self, rounds)?;
+            times.push(window.elapsed());
+        }
+        let elapsed = begin.elapsed();
+        let after = Switches::of_this_thread();
+        Ok(Windows {
+            times,
+            operations: u64::from(rounds) * u64::from(self.depth),
+            failed,
+            elapsed,
+            switches: after.zip(before).map(|(now, then)| now.since(then)),
         })
     }
 }
@@ -257,6 +348,3 @@ fn rate(operations: u64, time: Duration) -> f64 {
         operations as f64 / time.as_secs_f64()
     }
 }
-
-/// Jobs of a load at most: a thread each.
-const MAX_JOBS: u32 = 1024;

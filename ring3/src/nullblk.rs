@@ -10,53 +10,8 @@ use ::nullblk::{Attribute, CompletionMode, Medium, NullBlock, Settings};
 use crate::delay::Delayed;
 use crate::memory::Memory;
 use crate::placement::{Placed, DEVICE};
+use crate::subject::{Subject, Unable};
 use crate::table::{table_of, DriverTable, Shared};
-
-/// Who serves the requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// `drivers/nullblk`.
-    Rust,
-    /// The same without integer overflow checks. A release build has none, so
-    /// that it is the same as `Rust` and never a device.
-    RustNochecks,
-    /// Its C twin, `twin.c`.
-    C,
-    /// The twin, by clang.
-    CClang,
-    /// A function table whose function returns at once: what is left is the
-    /// cost of the load. Its requests are taken back unserved.
-    Empty,
-}
-
-impl Subject {
-    /// All of them.
-    pub const ALL: [Subject; 5] = [
-        Subject::Rust,
-        Subject::RustNochecks,
-        Subject::C,
-        Subject::CClang,
-        Subject::Empty,
-    ];
-
-    /// The name in plans and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Subject::Rust => "rust",
-            Subject::RustNochecks => "rust-nochecks",
-            Subject::C => "c",
-            Subject::CClang => "c-clang",
-            Subject::Empty => "empty",
-        }
-    }
-
-    /// The subject of that name.
-    pub fn by_name(name: &str) -> Option<Subject> {
-        Subject::ALL
-            .into_iter()
-            .find(|subject| subject.name() == name)
-    }
-}
 
 /// `struct rf_nullblk` of `twin.h`.
 #[repr(C)]
@@ -108,10 +63,6 @@ pub struct Device {
     delay: Option<(f64, Box<Delayed>)>,
 }
 
-/// Why a subject cannot be a device with some settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unable(pub &'static str);
-
 impl Device {
     /// A device with these settings.
     pub fn new(subject: Subject, settings: Settings) -> Result<Device, Unable> {
@@ -123,26 +74,15 @@ impl Device {
                 return Err(Unable("ring 3 has neither mbps nor zones"));
             }
         }
+        subject.check()?;
         let instance = match subject {
-            Subject::Rust => {
+            Subject::Rust | Subject::RustNochecks => {
                 let mut medium = Medium::new(&settings).map_err(|_| NO_MEMORY)?;
                 medium.prepare(&settings).map_err(|_| NO_MEMORY)?;
                 Instance::Rust(Placed::new(Shared {
                     driver: NullBlock::new(settings, &medium),
                     medium: Mutex::new(medium),
                 }))
-            }
-            Subject::RustNochecks => {
-                return Err(Unable(
-                    "in ring 3 overflow checks are those of the whole build, off in a release \
-                     build; measure rust there",
-                ));
-            }
-            Subject::CClang if crate::CLANG.is_none() => {
-                return Err(Unable(
-                    "no clang was found when ringfence was built; install it and build again \
-                     with CLANG=clang",
-                ));
             }
             Subject::C | Subject::CClang => {
                 if settings.blocking() {

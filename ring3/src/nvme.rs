@@ -1,6 +1,7 @@
 //! NVMe controllers in user space: the driver of `drivers/nvme` with memory, a
 //! clock and somebody who waits.
 
+pub mod bench;
 mod disk;
 mod model;
 mod queue_pair;

@@ -5,6 +5,8 @@
 //! Left to the allocator, that would hit one subject in one run and another in
 //! the next; here every run of every subject has the same low bits.
 
+use std::ptr::NonNull;
+
 /// A value at a fixed place of a page of its own.
 #[repr(C, align(4096))]
 pub(crate) struct Placed<T, const OFFSET: usize> {
@@ -18,6 +20,34 @@ impl<T, const OFFSET: usize> Placed<T, OFFSET> {
             before: [0; OFFSET],
             value,
         })
+    }
+}
+
+/// The same, owned here and reached by pointers elsewhere.
+///
+/// # Invariants
+///
+/// It is from a box that was taken apart, so that no pointer to it is one that
+/// this may move or use.
+pub(crate) struct Reached<T, const OFFSET: usize>(NonNull<Placed<T, OFFSET>>);
+
+impl<T, const OFFSET: usize> Reached<T, OFFSET> {
+    pub(crate) fn new(value: T) -> Self {
+        Reached(NonNull::from(Box::leak(Placed::new(value))))
+    }
+
+    /// The value, which lives as long as this.
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *mut T {
+        // SAFETY: By the type invariant it is there.
+        unsafe { &raw mut (*self.0.as_ptr()).value }
+    }
+}
+
+impl<T, const OFFSET: usize> Drop for Reached<T, OFFSET> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; those who reach it are done.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 

@@ -1,13 +1,17 @@
 //! Requests of ring 3: the C structure, the owned token over it, and the
 //! functions by which every driver gives a request back.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
+use std::slice;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use kit::block::{Operation, Status};
+use kit::block::{tag, Operation, Resource, Status};
+
+use crate::dma::Piece;
 
 /// `struct rf_request` of `ring.h`, on cache lines of its own.
 #[repr(C, align(128))]
@@ -30,12 +34,19 @@ pub(crate) struct RawRequest {
     /// [`now`]; 0 for at once.
     pub(crate) due: u64,
     pub(crate) fua: u8,
+    /// By which name a device ends it.
+    pub(crate) identifier: u16,
+    pub(crate) segment_count: u32,
+    /// Where its data is for a device: `segment_count` of them.
+    pub(crate) segments: *const Piece,
 }
 
 /// The driver owns the request.
 pub(crate) const IN_FLIGHT: u8 = 1;
 /// The request waits in its completion queue.
 pub(crate) const COMPLETING: u8 = 2;
+/// A device owns the request, until it names its identifier.
+pub(crate) const LAUNCHED: u8 = 3;
 /// The request has ended; the load owns it.
 pub(crate) const ENDED: u8 = 0;
 
@@ -65,6 +76,9 @@ impl RawRequest {
             data: ptr::null_mut(),
             due: 0,
             fua: 0,
+            identifier: 0,
+            segment_count: 0,
+            segments: ptr::null(),
         }
     }
 }
@@ -382,6 +396,76 @@ impl Drop for Request {
         // SAFETY: By the type invariant; what consumes the token does not
         // drop it.
         unsafe { ((*raw).end)(raw, code_of(Status::Io)) };
+    }
+}
+
+impl kit::block::DeviceRequest for Request {
+    type Segment = Piece;
+    type Segments<'a> = std::iter::Copied<std::slice::Iter<'a, Piece>>;
+
+    #[inline(always)]
+    fn segments(&mut self) -> Result<Self::Segments<'_>, Resource> {
+        let raw = self.get();
+        let segments: &[Piece] = match raw.segment_count {
+            0 => &[],
+            // SAFETY: The load keeps so many segments there while the request
+            // is in flight.
+            count => unsafe { slice::from_raw_parts(raw.segments, count as usize) },
+        };
+        Ok(segments.iter().copied())
+    }
+
+    #[inline(always)]
+    fn identifier(&self) -> u16 {
+        self.get().identifier
+    }
+
+    #[inline(always)]
+    fn launch(self) {
+        let raw = self.into_raw();
+        // SAFETY: By the type invariant; the token is consumed, and made anew
+        // by `Tags::take`.
+        unsafe { (*raw).state = LAUNCHED };
+    }
+}
+
+/// The requests of a hardware queue by their tags.
+///
+/// # Invariants
+///
+/// The table and the requests are live as long as this is used, and their
+/// completion queue belongs to this thread.
+///
+/// In a cell, so that a loop that ends requests looks there for each: kept in
+/// registers, pointer and length cost every poll more than that.
+pub(crate) struct Tags(Cell<*const [*mut RawRequest]>);
+
+impl Tags {
+    /// # Safety
+    ///
+    /// As the type's invariants say; the request at a place has that tag.
+    pub(crate) unsafe fn new(requests: *const [*mut RawRequest]) -> Tags {
+        // INVARIANT: By this function's contract.
+        Tags(Cell::new(requests))
+    }
+}
+
+impl kit::block::InFlight for Tags {
+    type Request = Request;
+
+    #[inline(always)]
+    fn take(&self, identifier: u16) -> Option<Request> {
+        // SAFETY: By the type invariant the table is there.
+        let raw = *unsafe { &*self.0.get() }.get(usize::from(tag(identifier)))?;
+        // SAFETY: By the type invariant; no token exists for a request that
+        // the device has.
+        unsafe {
+            if (*raw).state != LAUNCHED || (*raw).identifier != identifier {
+                return None;
+            }
+            (*raw).state = IN_FLIGHT;
+            Some(Request::from_raw(raw))
+        }
     }
 }
 

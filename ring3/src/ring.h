@@ -19,7 +19,26 @@ enum rf_operation {
 enum rf_status {
 	RF_OK,
 	RF_NOT_SUPPORTED,
-	RF_IO = 9,
+	RF_TIMEOUT,
+	RF_NO_SPACE,
+	RF_TRANSPORT,
+	RF_TARGET,
+	RF_MEDIUM,
+	RF_PROTECTION,
+	RF_RESOURCE,
+	RF_IO,
+};
+
+/* Who has a request. */
+enum rf_state {
+	RF_IN_FLIGHT = 1, /* the driver */
+	RF_LAUNCHED = 3,  /* the device that it drives */
+};
+
+/* A piece of a request's data, as a device has its address. */
+struct rf_segment {
+	uint64_t address;
+	uint32_t length; /* bytes, 1 or more */
 };
 
 /*
@@ -34,7 +53,7 @@ struct rf_request {
 	uint8_t operation; /* enum rf_operation */
 	uint8_t polled;    /* whether its submitter polls */
 	uint8_t status;
-	uint8_t state;
+	uint8_t state;     /* enum rf_state */
 	/* Ends the request; status is an enum rf_status, here and below. */
 	void (*end)(struct rf_request *request, uint8_t status);
 	/* Ends it in soft completion. */
@@ -49,7 +68,16 @@ struct rf_request {
 	void *queue;
 	void *data;
 	uint64_t due;
+	/* A write that must reach the medium before it ends. */
 	uint8_t fua;
+	/*
+	 * For drivers of devices: by which name the device ends it (tag in the
+	 * low twelve bits, below the queue's depth, and a count above), and where
+	 * its data is.
+	 */
+	uint16_t identifier;
+	uint32_t segment_count;
+	const struct rf_segment *segments;
 };
 
 /* A driver, as the load sees it. */
@@ -59,6 +87,13 @@ struct rf_driver {
 	 * comes first, where the functions that give it back want it.
 	 */
 	int (*queue)(struct rf_request *request, void *device);
+	/*
+	 * Requests were queued, and no more follow for now. Null, as the next,
+	 * for a driver whose requests need no device.
+	 */
+	void (*commit)(void *device);
+	/* Ends what its device has completed; how many completions there were. */
+	uint32_t (*poll)(void *device);
 };
 
 #endif

@@ -12,10 +12,26 @@ use crate::request::{RawRequest, Request};
 #[derive(Clone, Copy)]
 pub(crate) struct DriverTable {
     pub(crate) queue: unsafe extern "C" fn(*mut RawRequest, *mut c_void) -> i32,
+    /// `None`, as the next, for a driver whose requests need no device.
+    pub(crate) commit: Option<unsafe extern "C" fn(*mut c_void)>,
+    pub(crate) poll: Option<unsafe extern "C" fn(*mut c_void) -> u32>,
+}
+
+impl DriverTable {
+    /// Of a driver whose requests need no device.
+    pub(crate) fn new(
+        queue: unsafe extern "C" fn(*mut RawRequest, *mut c_void) -> i32,
+    ) -> DriverTable {
+        DriverTable {
+            queue,
+            commit: None,
+            poll: None,
+        }
+    }
 }
 
 /// The driver took the request.
-const TAKEN: i32 = 0;
+pub(crate) const TAKEN: i32 = 0;
 /// It is to be offered again.
 pub(crate) const AGAIN: i32 = 1;
 
@@ -27,7 +43,7 @@ pub(crate) struct Shared<D: Driver> {
 
 /// The table of a Rust driver: its devices are `Shared<D>`.
 pub(crate) fn table_of<D: Driver>() -> DriverTable {
-    DriverTable { queue: queue::<D> }
+    DriverTable::new(queue::<D>)
 }
 
 /// # Safety

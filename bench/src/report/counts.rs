@@ -9,15 +9,23 @@ use super::Section;
 pub fn tables(text: &mut String, section: &Section<'_>) {
     let mut parts = Vec::new();
     let mut functions = Vec::new();
+    let counted = || section.cases.iter().flat_map(|case| case.counts.values());
+    let model = counted().any(|counts| counts.model.is_some());
     for case in &section.cases {
         for subject in &section.subjects {
             let Some(counts) = case.counts.get(*subject) else {
                 continue;
             };
-            let total = counts.user + counts.kernel + counts.module;
+            let parts_of = [counts.user, counts.kernel, counts.module];
+            let total = parts_of.iter().chain(&counts.model).sum();
             let name = [case.key.case.clone(), subject.to_string()];
-            let numbers = [total, counts.user, counts.kernel, counts.module];
-            parts.push(name.iter().cloned().chain(numbers.map(tenths)).collect());
+            let mut numbers = vec![total];
+            numbers.extend(parts_of);
+            if model {
+                numbers.push(counts.model.unwrap_or(0.0));
+            }
+            let numbers = numbers.into_iter().map(tenths);
+            parts.push(name.iter().cloned().chain(numbers).collect());
             for function in &counts.functions {
                 let symbol = format!("`{}`", function.symbol.replace('|', "\\|"));
                 let instructions = tenths(function.instructions);
@@ -30,7 +38,10 @@ pub fn tables(text: &mut String, section: &Section<'_>) {
     }
     let each = super::words::each(section.driver);
     let _ = writeln!(text, "Instructions {each}, by where they were executed:\n");
-    let head = ["case", "subject", "total", "user", "kernel", "module"];
+    let mut head = vec!["case", "subject", "total", "user", "kernel", "module"];
+    if model {
+        head.push("model");
+    }
     table(text, &head, 2, &parts);
     if !functions.is_empty() {
         text.push_str("The module's, by function:\n\n");

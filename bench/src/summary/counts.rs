@@ -22,12 +22,16 @@ pub fn of(recording: &Recording, key: &CaseKey) -> BTreeMap<String, Counts> {
             counts.user += user;
             counts.kernel += kernel;
             counts.module += module;
+            if let Some(model) = sample.extra.get("model") {
+                *counts.model.get_or_insert(0.0) += model;
+            }
             *samples.entry(&sample.subject).or_default() += 1.0;
         }
     }
     for (subject, counts) in &mut all {
         let samples = samples[subject.as_str()];
-        for part in [&mut counts.user, &mut counts.kernel, &mut counts.module] {
+        let parts = [&mut counts.user, &mut counts.kernel, &mut counts.module];
+        for part in parts.into_iter().chain(&mut counts.model) {
             *part /= samples;
         }
         counts.functions = functions(recording, key, subject);

@@ -32,8 +32,10 @@ const _: () = assert!(size_of::<Command>() == 64);
 
 /// Admin opcodes (§5, figure 138).
 mod admin {
+    pub(super) const DELETE_SUBMISSION_QUEUE: u8 = 0x00;
     pub(super) const CREATE_SUBMISSION_QUEUE: u8 = 0x01;
     pub(super) const GET_LOG_PAGE: u8 = 0x02;
+    pub(super) const DELETE_COMPLETION_QUEUE: u8 = 0x04;
     pub(super) const CREATE_COMPLETION_QUEUE: u8 = 0x05;
     pub(super) const IDENTIFY: u8 = 0x06;
     pub(super) const ABORT: u8 = 0x08;
@@ -123,6 +125,7 @@ const DEALLOCATE: u32 = 1 << 25;
 const ATTRIBUTE_DEALLOCATE: u32 = 1 << 2;
 
 impl Command {
+    #[inline]
     fn new(opcode: u8, namespace: u32) -> Command {
         Command {
             opcode,
@@ -131,6 +134,7 @@ impl Command {
         }
     }
 
+    #[inline]
     fn with<const N: usize>(mut self, dwords: [u32; N]) -> Command {
         for (to, from) in self.cdw10.iter_mut().zip(dwords) {
             to.set(from);
@@ -139,6 +143,7 @@ impl Command {
     }
 
     /// The same with a data pointer of PRP entries.
+    #[inline]
     #[must_use]
     pub fn with_prp(mut self, entries: [u64; 2]) -> Command {
         self.data = entries.map(U64::new);
@@ -157,7 +162,7 @@ impl Command {
 
     /// Create I/O completion queue (§5.4) in contiguous memory; with a vector
     /// it interrupts.
-    pub(crate) fn create_completion_queue(
+    pub fn create_completion_queue(
         queue: u16,
         entries: u16,
         address: u64,
@@ -174,10 +179,22 @@ impl Command {
 
     /// Create I/O submission queue (§5.5) in contiguous memory, which completes
     /// into the completion queue of the same number.
-    pub(crate) fn create_submission_queue(queue: u16, entries: u16, address: u64) -> Command {
+    pub fn create_submission_queue(queue: u16, entries: u16, address: u64) -> Command {
         Command::new(admin::CREATE_SUBMISSION_QUEUE, 0)
             .with_prp([address, 0])
             .with([queue_and_size(queue, entries), u32::from(queue) << 16 | 1])
+    }
+
+    /// Delete I/O completion queue (§5.6), into which no submission queue
+    /// completes any more.
+    pub fn delete_completion_queue(queue: u16) -> Command {
+        Command::new(admin::DELETE_COMPLETION_QUEUE, 0).with([u32::from(queue)])
+    }
+
+    /// Delete I/O submission queue (§5.7); what is in flight there comes to no
+    /// other end.
+    pub fn delete_submission_queue(queue: u16) -> Command {
+        Command::new(admin::DELETE_SUBMISSION_QUEUE, 0).with([u32::from(queue)])
     }
 
     /// Set features (§5.27), a feature without data.

@@ -5,7 +5,7 @@ use kit::dma::Coherent;
 use kit::registers;
 use zerocopy::little_endian::{U16, U32};
 
-use crate::completion::{Completion, LAST_DWORD};
+use crate::completion::{Completion, Status, LAST_DWORD};
 use crate::doorbell::Doorbell;
 
 /// Its head. The controller may write any of its memory at any time: an entry
@@ -46,16 +46,39 @@ impl<R: registers::Doorbell, M: Coherent> CompletionQueue<R, M> {
     }
 
     /// The next completion, if the controller has written it.
-    #[inline]
     pub(crate) fn next(&mut self) -> Option<Completion> {
         let at = usize::from(self.head) * size_of::<Completion>();
-        let last: U32 = self.memory.read(at + LAST_DWORD)?;
-        if (last.get() >> 16 & 1 == 1) != self.phase {
+        let last = self.advance()?;
+        let [result, result_high, queue]: [U32; 3] = self.memory.read(at)?;
+        Some(Completion {
+            result,
+            result_high,
+            submission_head: U16::new(queue.get() as u16),
+            submission_queue: U16::new((queue.get() >> 16) as u16),
+            identifier: U16::new(last as u16),
+            status: U16::new((last >> 16) as u16),
+        })
+    }
+
+    /// The identifier and the status of the next completion, which is all that
+    /// a command without a result has to say.
+    #[inline]
+    pub(crate) fn next_status(&mut self) -> Option<(u16, Status)> {
+        let last = self.advance()?;
+        Some((last as u16, Status::new((last >> 17) as u16)))
+    }
+
+    /// Goes past the next entry, if the controller has written it, and answers
+    /// its last dword.
+    #[inline]
+    fn advance(&mut self) -> Option<u32> {
+        let at = usize::from(self.head) * size_of::<Completion>();
+        let last = self.memory.read::<U32>(at + LAST_DWORD)?.get();
+        if (last >> 16 & 1 == 1) != self.phase {
             return None;
         }
         // The phase tag is written last, so it is read first.
         self.memory.read_barrier();
-        let [result, result_high, queue]: [U32; 3] = self.memory.read(at)?;
         let next = self.head + 1;
         if next == self.entries {
             self.head = 0;
@@ -63,22 +86,16 @@ impl<R: registers::Doorbell, M: Coherent> CompletionQueue<R, M> {
         } else {
             self.head = next;
         }
-        Some(Completion {
-            result,
-            result_high,
-            submission_head: U16::new(queue.get() as u16),
-            submission_queue: U16::new((queue.get() >> 16) as u16),
-            identifier: U16::new(last.get() as u16),
-            status: U16::new((last.get() >> 16) as u16),
-        })
+        Some(last)
     }
 
     /// Gives the entries up to here back to the controller, once.
     #[inline]
     pub(crate) fn commit(&mut self) {
-        if self.head != self.committed_head {
-            self.doorbell.ring(self.head, &self.memory);
-            self.committed_head = self.head;
+        let head = self.head;
+        if head != self.committed_head {
+            self.doorbell.ring(head, &self.memory);
+            self.committed_head = head;
         }
     }
 }

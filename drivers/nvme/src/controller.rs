@@ -18,9 +18,9 @@ use crate::completion::{Completion, Status};
 use crate::completion_queue::CompletionQueue;
 use crate::doorbell::{Doorbell, Shadow};
 use crate::identify::{next_active, ControllerIdentity, Namespace, Unusable};
-use crate::io_queue::{Completions, DoorbellOf, IoQueue, Memory, Submissions};
+use crate::io_queue::{Addresses, Completions, DoorbellOf, IoQueue, Memory, Submissions};
 use crate::prp::PrpLists;
-use crate::registers::{Capabilities, ControllerRegisters, ControllerStatus, Shutdown};
+use crate::registers::{Capabilities, ControllerRegisters, ControllerStatus, Shutdown, DOORBELLS};
 use crate::submission_queue::SubmissionQueue;
 
 /// How often a register is looked at that no interrupt tells of.
@@ -168,9 +168,12 @@ struct Half<D: Device> {
     vector: Option<u16>,
     completions: CompletionQueue<DoorbellOf<D>, Memory<D>>,
     submissions: SubmissionQueue<DoorbellOf<D>, Memory<D>>,
-    submissions_at: u64,
+    addresses: Addresses,
     lists: PrpLists<Memory<D>>,
 }
+
+/// A word of a device's memory.
+type WordOf<D> = <Memory<D> as Coherent>::Word;
 
 /// A controller.
 pub struct Controller<D: Device> {
@@ -450,16 +453,23 @@ impl<D: Device> Controller<D> {
     ) -> Result<Doorbell<DoorbellOf<D>, Memory<D>>, Error> {
         let registers = self.registers();
         let register = registers.doorbell(queue, head).ok_or(Error::Unsupported)?;
-        let offset = registers.doorbell_offset(queue, head);
-        let shadow = match &self.shadows {
-            // The admin queue stays with its registers.
-            Some([values, events]) if queue != 0 => values
-                .word(offset)
-                .zip(events.word(offset))
-                .map(|(value, event)| Shadow { value, event }),
-            _ => None,
-        };
-        Ok(Doorbell::new(register, shadow))
+        Ok(Doorbell::new(register, self.shadow(queue, head)))
+    }
+
+    /// The doorbell of an I/O queue in memory, that of its tail or of its head,
+    /// for a queue that the ring makes itself; `None` where the controller looks
+    /// at its registers.
+    pub fn shadow(&self, queue: u16, head: bool) -> Option<Shadow<WordOf<D>>> {
+        // The admin queue stays with its registers.
+        let [values, events] = self.shadows.as_ref().filter(|_| queue != 0)?;
+        let offset = self.registers().doorbell_offset(queue, head);
+        let words = values.word(offset).zip(events.word(offset));
+        words.map(|(value, event)| Shadow { value, event })
+    }
+
+    /// Where a queue's doorbell is among the registers.
+    pub fn doorbell_offset(&self, queue: u16, head: bool) -> usize {
+        DOORBELLS + self.registers().doorbell_offset(queue, head)
     }
 
     /// Sends the command of a stage; or says which stage is next, if this one
@@ -504,7 +514,10 @@ impl<D: Device> Controller<D> {
                 self.order(stage, command, None, now)?;
             }
             Stage::SubmissionQueue(number) => {
-                let address = self.half.as_ref().map_or(0, |half| half.submissions_at);
+                let address = self
+                    .half
+                    .as_ref()
+                    .map_or(0, |half| half.addresses.submissions);
                 let command =
                     Command::create_submission_queue(number, self.queue_entries(), address);
                 self.order(stage, command, None, now)?;
@@ -588,7 +601,11 @@ impl<D: Device> Controller<D> {
             Command::create_completion_queue(number, entries, completions.address(), vector);
         self.half = Some(Half {
             vector,
-            submissions_at: submissions.address(),
+            addresses: Addresses {
+                submissions: submissions.address(),
+                completions: completions.address(),
+                lists: lists.address(),
+            },
             completions: CompletionQueue::new(completions, entries, self.doorbell(number, true)?),
             submissions: SubmissionQueue::new(submissions, entries, self.doorbell(number, false)?),
             lists: PrpLists::new(lists, pages),
@@ -693,6 +710,7 @@ impl<D: Device> Controller<D> {
                         number,
                         vector: half.vector,
                         depth: self.queue_entries() - 1,
+                        addresses: half.addresses,
                         submissions: Submissions {
                             queue: half.submissions,
                             lists: half.lists,

@@ -7,11 +7,11 @@ use kit::registers;
 
 /// Where a controller that has doorbell buffers looks, and how far it will
 /// not.
-pub(crate) struct Shadow<W> {
+pub struct Shadow<W> {
     /// The doorbell in memory.
-    pub(crate) value: W,
+    pub value: W,
     /// When the value passes this, the register has to be written as well.
-    pub(crate) event: W,
+    pub event: W,
 }
 
 /// A doorbell of a queue.

@@ -27,10 +27,24 @@ pub struct IoQueue<D: Device> {
     pub vector: Option<u16>,
     /// Requests that may be in flight: their tags are below.
     pub depth: u16,
+    /// Where its memory is, as the controller has it.
+    pub addresses: Addresses,
     /// Where requests go.
     pub submissions: Submissions<D>,
     /// Where they come back.
     pub completions: Completions<D>,
+}
+
+/// The memory of a queue pair by its first bytes, for those who look at it as
+/// the controller does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The submission queue.
+    pub submissions: u64,
+    /// The completion queue.
+    pub completions: u64,
+    /// The PRP lists: as many pages for each tag, in the order of tags.
+    pub lists: u64,
 }
 
 /// The half that submits.
@@ -71,20 +85,8 @@ impl<D: Device> Submissions<D> {
         let command = match request.operation() {
             Operation::Read => Command::read(blocks),
             Operation::Write => Command::write(blocks, request.fua()),
-            Operation::Flush => {
-                self.launch(Command::flush(namespace.number), request);
-                return Ok(());
-            }
-            Operation::WriteZeroes => {
-                self.launch(Command::write_zeroes(blocks, true), request);
-                return Ok(());
-            }
-            Operation::Discard => {
-                self.deallocate(blocks, request);
-                return Ok(());
-            }
             _ => {
-                request.end(Status::NotSupported);
+                self.without_data(blocks, request);
                 return Ok(());
             }
         };
@@ -98,6 +100,17 @@ impl<D: Device> Submissions<D> {
             Err(lack) => return Err(Busy { request, lack }),
         }
         Ok(())
+    }
+
+    /// A request whose data, if any, is the driver's own.
+    #[cold]
+    fn without_data<R: DeviceRequest>(&mut self, blocks: Blocks, request: R) {
+        match request.operation() {
+            Operation::Flush => self.launch(Command::flush(blocks.namespace), request),
+            Operation::WriteZeroes => self.launch(Command::write_zeroes(blocks, true), request),
+            Operation::Discard => self.deallocate(blocks, request),
+            _ => request.end(Status::NotSupported),
+        }
     }
 
     #[inline]
@@ -152,12 +165,12 @@ impl<D: Device> Completions<D> {
     ) -> u32 {
         let mut found = 0;
         while found < u32::from(self.queue.entries()) {
-            let Some(completion) = self.queue.next() else {
+            let Some((identifier, status)) = self.queue.next_status() else {
                 break;
             };
             found += 1;
-            match requests.take(completion.identifier.get()) {
-                Some(request) => end(request, completion.status().to_block()),
+            match requests.take(identifier) {
+                Some(request) => end(request, status.to_block()),
                 None => self.unknown += 1,
             }
         }

@@ -32,6 +32,7 @@ pub use admin_queue::QueueFull;
 pub use command::{Blocks, Command, Feature, Identify, LogPage, Range};
 pub use completion::{Completion, Status};
 pub use controller::{Controller, Error, Settings, Step};
+pub use doorbell::Shadow;
 pub use identify::{ControllerIdentity, Namespace, Unusable};
-pub use io_queue::{Busy, Completions, IoQueue, Submissions};
+pub use io_queue::{Addresses, Busy, Completions, IoQueue, Submissions};
 pub use registers::{Capabilities, ControllerStatus};

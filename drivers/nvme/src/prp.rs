@@ -85,35 +85,40 @@ impl<M: Coherent> PrpLists<M> {
         &mut self,
         tag: usize,
         begin: [u64; 2],
-        mut pages: Pages<impl Iterator<Item = S>>,
+        pages: Pages<impl Iterator<Item = S>>,
     ) -> Result<u64, Indescribable> {
-        let start = tag * self.pages * PAGE_SIZE;
-        let end = start + self.pages * PAGE_SIZE;
-        let mut at = start;
-        for entry in begin {
+        // A local of its own lives in registers; what was handed over does not.
+        let mut pages = Pages {
+            next: pages.next,
+            left: pages.left,
+            aligned: pages.aligned,
+            segments: pages.segments,
+        };
+        let start = tag * self.pages * ENTRIES;
+        let end = start + self.pages * ENTRIES;
+        // 32 bits, so that no place overflows.
+        let mut at = u32::try_from(start).map_err(|_| Indescribable::TooLong)?;
+        let [second, mut last] = begin;
+        for entry in [second, last] {
             self.put(at, entry)?;
-            at += 8;
+            at += 1;
         }
-        let mut last = None;
-        loop {
-            let Some(page) = pages.next()? else {
-                return Ok(self.memory.address() + start as u64);
-            };
+        while let Some(page) = pages.next()? {
             // The last entry of a page has to give way to the next page's
             // address once another follows it.
-            if at % PAGE_SIZE == 0 {
-                if at >= end {
+            if at as usize % ENTRIES == 0 {
+                if at as usize >= end {
                     return Err(Indescribable::TooLong);
                 }
-                let moved = last.unwrap_or_default();
-                self.put(at - 8, self.memory.address() + at as u64)?;
-                self.put(at, moved)?;
-                at += 8;
+                self.put(at - 1, self.memory.address() + u64::from(at) * 8)?;
+                self.put(at, last)?;
+                at += 1;
             }
             self.put(at, page)?;
-            at += 8;
-            last = Some(page);
+            at += 1;
+            last = page;
         }
+        Ok(self.memory.address() + start as u64 * 8)
     }
 
     /// Puts a command's own data where its list would be, and answers its
@@ -124,9 +129,11 @@ impl<M: Coherent> PrpLists<M> {
         Some(self.memory.address() + at as u64)
     }
 
-    fn put(&mut self, at: usize, entry: u64) -> Result<(), Indescribable> {
+    /// Writes entry `at` of all lists.
+    #[inline]
+    fn put(&mut self, at: u32, entry: u64) -> Result<(), Indescribable> {
         self.memory
-            .write(at, &U64::new(entry))
+            .write(at as usize * 8, &U64::new(entry))
             .ok_or(Indescribable::TooLong)
     }
 }

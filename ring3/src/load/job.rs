@@ -1,22 +1,21 @@
-//! A job of a load: requests in flight on one thread.
+//! A job of a load on a null block device: requests in flight on one thread.
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::nullblk::Attribute;
-use anyhow::{bail, Result};
+use anyhow::{anyhow, bail, Result};
 use kit::memory::PAGE_SIZE;
 
 use super::positions::Positions;
-use super::{Load, Windows, WINDOW};
+use super::{Load, Rounds, Shape, Target};
 use crate::nullblk::Device;
 use crate::placement::{self, Placed, COMPLETIONS};
 use crate::request::{
     self, CompletionQueue, RawRequest, COMPLETING, ENDED, IN_FLIGHT, TIMED_OUT, TIME_LIMIT,
 };
-use crate::switches::Switches;
 use crate::table::{DriverTable, AGAIN};
 
 /// A request that was not given back, beside failed ones in one sum. No
@@ -33,6 +32,72 @@ const OFFERS: u32 = 1 << 18;
 #[derive(Clone)]
 #[repr(C, align(4096))]
 struct Page([u8; PAGE_SIZE]);
+
+/// Operations of a window.
+const WINDOW: u32 = 16384;
+
+/// Jobs of a load at most: a thread each.
+const MAX_JOBS: u32 = 1024;
+
+impl Target for Device {
+    fn shape(&self) -> Shape {
+        let settings = self.settings();
+        Shape {
+            block_size: settings.block_size(),
+            capacity: self.capacity(),
+            max_transfer: u32::MAX,
+            queues: settings.submit_queues(),
+            depth: settings.hw_queue_depth(),
+            jobs: MAX_JOBS,
+            window: WINDOW,
+        }
+    }
+
+    fn read_back(&self) -> Vec<(&'static str, u64)> {
+        Device::read_back(self)
+    }
+
+    fn serves(&self) -> bool {
+        Device::serves(self)
+    }
+
+    fn another(&self) -> Result<Box<dyn Target>> {
+        match Device::another(self) {
+            Ok(device) => Ok(Box::new(device)),
+            Err(unable) => Err(anyhow!("load: a device cannot be made again: {}", unable.0)),
+        }
+    }
+
+    fn delayed(self: Box<Self>, nanoseconds: f64) -> Box<dyn Target> {
+        Box::new(Device::delayed(*self, nanoseconds))
+    }
+
+    fn job<'a>(&'a self, load: &Load, number: u32) -> Result<Box<dyn Rounds + 'a>> {
+        Ok(Box::new(Job::new(load, self, number)))
+    }
+}
+
+impl Rounds for Job<'_> {
+    fn rounds(&mut self, load: &Load, count: u32) -> Result<u64> {
+        // Opaque, so that no subject's functions can be seen through and
+        // inlined.
+        let (table, pointer) = std::hint::black_box(self.device.table());
+        let mut failed = 0;
+        for _ in 0..count {
+            // SAFETY: Table and pointer are this device's, which outlives
+            // `self`.
+            failed += unsafe { self.round(load, table, pointer) };
+        }
+        // SAFETY: Valid until drop, and used by this thread only.
+        if unsafe { self.completions.as_ref() }.misuses > 0 {
+            bail!("load: the driver gave a request back that it did not own");
+        }
+        if self.device.serves() && failed >= LOST {
+            bail!("load: the driver lost a request");
+        }
+        Ok(failed % LOST)
+    }
+}
 
 /// One thread's requests, and the way that they take.
 pub(super) struct Job<'a> {
@@ -86,45 +151,8 @@ impl<'a> Job<'a> {
             _buffers: buffers,
             completions,
             allocation,
-            positions: Positions::new(load, device, number),
+            positions: Positions::new(load, device.capacity(), number),
         }
-    }
-
-    /// Runs rounds until `time` has passed.
-    pub(super) fn run_for(&mut self, load: &Load, time: Duration) -> Result<Windows> {
-        let rounds = WINDOW.div_ceil(load.depth);
-        // Opaque, so that no subject's functions can be seen through and
-        // inlined.
-        let (table, pointer) = std::hint::black_box(self.device.table());
-        let mut failed = 0;
-        let mut times = Vec::new();
-        let before = Switches::of_this_thread();
-        let begin = Instant::now();
-        while begin.elapsed() < time {
-            let window = Instant::now();
-            for _ in 0..rounds {
-                // SAFETY: Table and pointer are this device's, which outlives
-                // `self`.
-                failed += unsafe { self.round(load, table, pointer) };
-            }
-            times.push(window.elapsed());
-        }
-        let elapsed = begin.elapsed();
-        let after = Switches::of_this_thread();
-        // SAFETY: Valid until drop, and used by this thread only.
-        if unsafe { self.completions.as_ref() }.misuses > 0 {
-            bail!("load: the driver gave a request back that it did not own");
-        }
-        if self.device.serves() && failed >= LOST {
-            bail!("load: the driver lost a request");
-        }
-        Ok(Windows {
-            times,
-            operations: u64::from(rounds) * u64::from(load.depth),
-            failed: failed % LOST,
-            elapsed,
-            switches: after.zip(before).map(|(now, then)| now.since(then)),
-        })
     }
 
     /// Starts every request once, ends those that wait, takes them back;

@@ -3,10 +3,9 @@
 use kit::block::SECTOR_SHIFT;
 
 use super::Load;
-use crate::nullblk::Device;
 
 /// Where the next operation goes.
-pub(super) struct Positions {
+pub(crate) struct Positions {
     random: bool,
     /// Sectors an operation.
     step: u64,
@@ -16,8 +15,9 @@ pub(super) struct Positions {
 }
 
 impl Positions {
-    pub(super) fn new(load: &Load, device: &Device, job: u32) -> Positions {
-        let slots = device.capacity() / u64::from(load.block_size);
+    /// Those of job `job` on a device of `capacity` bytes.
+    pub(crate) fn new(load: &Load, capacity: u64, job: u32) -> Positions {
+        let slots = capacity / u64::from(load.block_size);
         Positions {
             random: load.random,
             step: u64::from(load.block_size >> SECTOR_SHIFT),
@@ -31,7 +31,7 @@ impl Positions {
     }
 
     #[inline]
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         let slot = if self.random {
             // SplitMix64 (Steele, Lea, Flood 2014): one position does not
             // wait for the one before, so that the processor is as busy with

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use ::nullblk::{Attribute, Settings};
 
-use super::job::LOST;
+use super::job::{Job, LOST};
 use super::positions::Positions;
 use super::*;
-use crate::nullblk::Subject;
+use crate::nullblk::Device;
 use crate::request::{RawRequest, COMPLETING, ENDED, TIMED_OUT, TIME_LIMIT};
+use crate::subject::Subject;
 use crate::table::{DriverTable, AGAIN};
 
 fn settings(changes: &[(Attribute, &str)]) -> Settings {
@@ -88,7 +89,7 @@ fn a_request_that_is_given_back_twice_is_found() {
     }
     let device = rust(&[]);
     let mut job = job(&device, 1);
-    let table = DriverTable { queue: twice };
+    let table = DriverTable::new(twice);
     // SAFETY: `twice` ignores its device.
     let failed = unsafe { job.round(&load(1, 1), table, std::ptr::null_mut()) };
     assert_eq!(failed, 1, "a dropped token ends its request with an error");
@@ -103,7 +104,7 @@ fn a_request_that_is_not_given_back_is_found_in_its_own_round() {
     }
     let device = rust(&[]);
     let mut job = job(&device, 3);
-    let table = DriverTable { queue: never };
+    let table = DriverTable::new(never);
     // SAFETY: `never` touches nothing.
     let sum = unsafe { job.round(&load(3, 1), table, std::ptr::null_mut()) };
     assert_eq!(sum, 3 * LOST);
@@ -205,7 +206,7 @@ fn a_request_that_is_refused_slowly_is_not_given_up() {
     let device = rust(&[]);
     let mut job = job(&device, 1);
     let mut refusals = 0u32;
-    let table = DriverTable { queue: slow };
+    let table = DriverTable::new(slow);
     // SAFETY: `slow` gets its counter.
     let failed = unsafe { job.round(&load(1, 1), table, (&raw mut refusals).cast()) };
     assert_eq!((failed, refusals), (0, 11));
@@ -330,7 +331,7 @@ fn positions_stay_within_the_device_and_cover_it() {
             random,
             ..load(1, 1)
         };
-        let mut positions = Positions::new(&load, &device, 0);
+        let mut positions = Positions::new(&load, device.capacity(), 0);
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..20_000 {
             let position = positions.next();

@@ -133,6 +133,7 @@ impl Device for ModelDevice {
 }
 
 /// Its registers.
+#[derive(Clone)]
 pub struct ModelRegisters(Arc<Mutex<Controller<DeviceSide>>>);
 
 impl Registers for ModelRegisters {

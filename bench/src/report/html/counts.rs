@@ -15,8 +15,8 @@ use crate::summary::Summary;
 
 /// The metric of counted instructions.
 const INSTRUCTIONS: &str = "instructions";
-/// Where an instruction can be.
-const SPACES: [&str; 3] = ["user", "kernel", "module"];
+/// Where an instruction can be; in the last only where a device is a model.
+const SPACES: [&str; 4] = ["user", "kernel", "module", "model"];
 /// Functions that a table shows one by one.
 const FUNCTIONS: usize = 40;
 
@@ -90,7 +90,7 @@ struct Count {
     subject: String,
     total: f64,
     /// In the order of [`SPACES`], as far as they were told apart.
-    spaces: [Option<f64>; 3],
+    spaces: [Option<f64>; 4],
 }
 
 fn counts(cases: &[&Case], subjects: &[&str], taken: &Taken<'_>) -> Vec<Count> {
@@ -126,17 +126,24 @@ fn counts(cases: &[&Case], subjects: &[&str], taken: &Taken<'_>) -> Vec<Count> {
 /// The table of totals, a bar in each row.
 fn split(html: &mut String, place: &str, counts: &[Count]) {
     let caption = format!("Instructions an operation by where they were executed, {place}");
+    let model = counts.iter().any(|count| count.spaces[3].is_some());
+    let shown = if model { 4 } else { 3 };
+    let chip = match model {
+        true => " <i class=\"chip model\"></i> model: the device that it drives",
+        false => "",
+    };
     let _ = write!(
         html,
         "<p class=\"note\">Means of all samples, in instructions an operation. \
          <i class=\"chip user\"></i> user <i class=\"chip kernel\"></i> kernel \
-         <i class=\"chip module\"></i> module: the driver</p>\n\
+         <i class=\"chip module\"></i> module: the driver{chip}</p>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\">\n\
          <table class=\"sort\"><caption>{0}</caption>\n<thead><tr><th scope=\"col\">Case</th>\
          <th scope=\"col\">Subject</th>",
         escape(&caption)
     );
-    for name in ["Total", "User", "Kernel", "Module"] {
+    for name in ["Total"].into_iter().chain(SPACES).take(shown + 1) {
+        let name = words::capitalised(name);
         let _ = write!(html, "<th scope=\"col\" class=\"num\">{name}</th>");
     }
     html.push_str("</tr></thead>\n<tbody>\n");
@@ -157,7 +164,7 @@ fn split(html: &mut String, place: &str, counts: &[Count]) {
             escape(words::subject(&count.subject))
         );
         number(html, Some(count.total), None);
-        for value in count.spaces {
+        for value in count.spaces.into_iter().take(shown) {
             number(html, value, None);
         }
         html.push_str("</tr>\n");
