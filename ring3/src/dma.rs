@@ -83,7 +83,7 @@ impl Arena {
     ///
     /// If that is not so, or if the last address overflows.
     pub fn new(pages: usize, bus: u64) -> Arena {
-        assert!(pages > 0 && bus.is_multiple_of(PAGE_SIZE as u64));
+        assert!(pages > 0 && bus % PAGE_SIZE as u64 == 0);
         let layout = Pages::layout(pages);
         assert!(bus.checked_add(layout.size() as u64).is_some());
         // SAFETY: The layout's size is not zero.
@@ -414,21 +414,21 @@ unsafe fn copy_from(from: *mut u8, to: *mut u8, count: usize) {
     // SAFETY: Every access lies within `count` bytes, by the function's
     // contract, and those to the arena are aligned.
     unsafe {
-        if (from as usize).is_multiple_of(8) {
+        if from as usize % 8 == 0 {
             while count - at >= 8 {
                 let value = AtomicU64::from_ptr(from.add(at).cast()).load(Relaxed);
                 to.add(at).cast::<u64>().write_unaligned(value);
                 at += 8;
             }
         }
-        if (from as usize).is_multiple_of(4) {
+        if from as usize % 4 == 0 {
             while count - at >= 4 {
                 let value = AtomicU32::from_ptr(from.add(at).cast()).load(Relaxed);
                 to.add(at).cast::<u32>().write_unaligned(value);
                 at += 4;
             }
         }
-        if (from as usize).is_multiple_of(2) {
+        if from as usize % 2 == 0 {
             while count - at >= 2 {
                 let value = AtomicU16::from_ptr(from.add(at).cast()).load(Relaxed);
                 to.add(at).cast::<u16>().write_unaligned(value);
@@ -454,21 +454,21 @@ unsafe fn copy_to(to: *mut u8, from: *const u8, count: usize) {
     let mut at = 0;
     // SAFETY: As in `copy_from`.
     unsafe {
-        if (to as usize).is_multiple_of(8) {
+        if to as usize % 8 == 0 {
             while count - at >= 8 {
                 let value = from.add(at).cast::<u64>().read_unaligned();
                 AtomicU64::from_ptr(to.add(at).cast()).store(value, Relaxed);
                 at += 8;
             }
         }
-        if (to as usize).is_multiple_of(4) {
+        if to as usize % 4 == 0 {
             while count - at >= 4 {
                 let value = from.add(at).cast::<u32>().read_unaligned();
                 AtomicU32::from_ptr(to.add(at).cast()).store(value, Relaxed);
                 at += 4;
             }
         }
-        if (to as usize).is_multiple_of(2) {
+        if to as usize % 2 == 0 {
             while count - at >= 2 {
                 let value = from.add(at).cast::<u16>().read_unaligned();
                 AtomicU16::from_ptr(to.add(at).cast()).store(value, Relaxed);

@@ -152,7 +152,7 @@ impl Registers for ModelRegisters {
     }
 
     fn doorbell(&self, offset: usize) -> Option<ModelDoorbell> {
-        let within = offset.is_multiple_of(4) && offset.checked_add(4)? <= self.length();
+        let within = offset % 4 == 0 && offset.checked_add(4)? <= self.length();
         within.then(|| ModelDoorbell {
             controller: self.0.clone(),
             offset: offset as u64,
