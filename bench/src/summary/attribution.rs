@@ -4,7 +4,7 @@
 //! model is `T = p I + Σ q E`: every instruction has the same price `p`, and
 //! events `E` beyond those that the instruction count contains have a price `q`
 //! of their own. `q` is the slope of time over events within boots
-//! ([`prices`]); `p` is what is left of the second subject's time, an
+//! (`prices`); `p` is what is left of the second subject's time, an
 //! instruction. What the first subject takes beyond that is left over.
 
 mod counted;
