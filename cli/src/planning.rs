@@ -86,7 +86,7 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
             match grid::select(driver, ring, glob, arguments.into()) {
                 Ok(chosen) => cases.extend(chosen),
                 // A glob may mean the cases of one driver.
-                Err(error) => none = Some(error),
+                Err(error) => none = none.or(Some(error)),
             }
         }
         if let Some(error) = none.filter(|_| cases.len() == before) {
