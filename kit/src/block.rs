@@ -193,6 +193,24 @@ pub trait Data {
     fn fill(&mut self, byte: u8, count: usize) -> usize;
 }
 
+/// No data: that of requests which a device moves by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct NoData;
+
+impl Data for NoData {
+    fn get(&mut self, _to: &mut [u8]) -> usize {
+        0
+    }
+
+    fn put(&mut self, _from: &[u8]) -> usize {
+        0
+    }
+
+    fn fill(&mut self, _byte: u8, _count: usize) -> usize {
+        0
+    }
+}
+
 /// What a driver cannot take a request for lack of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::vec;
 use std::vec::Vec;
 
-use kit::block::{self, DeviceRequest, InFlight, Operation, Request, Resource, Status};
+use kit::block::{DeviceRequest, InFlight, NoData, Operation, Request, Resource, Status};
 use kit::dma::{Coherent, Segment, Word};
 use kit::memory::PAGE_SIZE;
 use kit::registers;
@@ -176,21 +176,6 @@ impl Drop for TestRequest {
             let mut inner = self.requests.0.lock().expect("no test panics with it");
             inner.ended.push((self.identifier, Status::Io));
         }
-    }
-}
-
-/// No data to copy: devices move it.
-pub struct NoData;
-
-impl block::Data for NoData {
-    fn get(&mut self, _to: &mut [u8]) -> usize {
-        0
-    }
-    fn put(&mut self, _from: &[u8]) -> usize {
-        0
-    }
-    fn fill(&mut self, _byte: u8, _count: usize) -> usize {
-        0
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use kit::block::{self, tag, DeviceRequest, InFlight, Request, Resource, Status, TAG_BITS};
+use kit::block::{self, tag, DeviceRequest, InFlight, NoData, Request, Resource, Status, TAG_BITS};
 use kit::device::Device;
 use nvme::{IoQueue, Namespace};
 
@@ -89,23 +89,6 @@ impl Drop for SlotRequest<'_> {
         if self.slot().state.get() == State::Driver {
             self.set_ended(Status::Io);
         }
-    }
-}
-
-/// A driver of devices copies nothing.
-struct NoData;
-
-impl block::Data for NoData {
-    fn get(&mut self, _to: &mut [u8]) -> usize {
-        0
-    }
-
-    fn put(&mut self, _from: &[u8]) -> usize {
-        0
-    }
-
-    fn fill(&mut self, _byte: u8, _count: usize) -> usize {
-        0
     }
 }
 

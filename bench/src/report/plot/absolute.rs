@@ -52,15 +52,7 @@ pub fn draw(title: &str, section: &Section<'_>, layout: Layout) -> Result<String
             .sum::<i32>();
     let mut svg = String::new();
     let canvas = Canvas::new(&mut svg, width, bottom + 34)?;
-    let mut y = 20;
-    for line in &heads {
-        canvas.bold((12, y), line, 15, INK)?;
-        y += 20;
-    }
-    for line in &legend {
-        canvas.text((12, y), line, 12, MUTED, Hold::Left)?;
-        y += 17;
-    }
+    let y = canvas.head(&heads, &legend)?;
     let mut x = 12;
     for (place, name) in section.subjects.iter().enumerate() {
         let name = words::subject(name);

@@ -10,7 +10,7 @@ use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoFont, ShapeStyle, TextStyle};
 
-use super::palette::{Colour, PAPER};
+use super::palette::{Colour, INK, MUTED, PAPER};
 
 /// Where a text is held.
 #[derive(Clone, Copy)]
@@ -58,6 +58,21 @@ impl<'a> Canvas<'a> {
     /// The same, bold.
     pub fn bold(&self, at: (i32, i32), text: &str, size: i32, colour: Colour) -> Result<()> {
         self.styled(at, text, size, colour, Hold::Left, FontStyle::Bold)
+    }
+
+    /// A title and a legend in lines, at the top left; answers the height
+    /// below them.
+    pub fn head(&self, title: &[String], legend: &[String]) -> Result<i32> {
+        let mut y = 20;
+        for line in title {
+            self.bold((12, y), line, 15, INK)?;
+            y += 20;
+        }
+        for line in legend {
+            self.text((12, y), line, 12, MUTED, Hold::Left)?;
+            y += 17;
+        }
+        Ok(y)
     }
 
     fn styled(

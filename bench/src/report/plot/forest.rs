@@ -120,15 +120,7 @@ impl Forest<'_> {
         let bottom = top + rows.map(|rows| geometry.height(rows)).sum::<i32>() + below;
         let mut svg = String::new();
         let canvas = Canvas::new(&mut svg, geometry.width, bottom + 34)?;
-        let mut y = 20;
-        for line in &heads {
-            canvas.bold((12, y), line, 15, INK)?;
-            y += 20;
-        }
-        for line in &legend {
-            canvas.text((12, y), line, 12, MUTED, Hold::Left)?;
-            y += 17;
-        }
+        let y = canvas.head(&heads, &legend)?;
         let mut x = 12;
         for (name, colour) in &self.colours {
             canvas.dot((x + 5, y + 1), 4, *colour)?;

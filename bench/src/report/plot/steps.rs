@@ -79,15 +79,7 @@ fn draw(title: &str, trend: &Trend, case: &CaseTrend, layout: Layout) -> Result<
     let bottom = top + rows * (HEIGHT + BELOW) + (rows - 1) * 34;
     let mut svg = String::new();
     let canvas = Canvas::new(&mut svg, width, bottom)?;
-    let mut y = 20;
-    for line in &heads {
-        canvas.bold((12, y), line, 15, INK)?;
-        y += 20;
-    }
-    for line in &legend {
-        canvas.text((12, y), line, 12, MUTED, Hold::Left)?;
-        y += 17;
-    }
+    canvas.head(&heads, &legend)?;
     let each = (width - 24 - (columns - 1) * 24) / columns;
     for (index, (series, percent)) in [(levels(case), false), (ratios(case), true)]
         .into_iter()
