@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The NVMe driver as a kernel module: glue between PCI functions and the
+//! driver in `drivers/nvme`.
+#![no_std]
+#![forbid(unsafe_code)]
+#![allow(unused_attributes, clippy::duplicated_attributes)]
+
+mod function;
+mod instance;
+mod keeper;
+
+ring0::pci_module! {
+    type: function::Nvme,
+    name: "rf_nvme",
+    authors: ["The Ringfence developers"],
+    description: "Ringfence NVMe driver",
+    license: "GPL v2",
+}
