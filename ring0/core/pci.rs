@@ -18,5 +18,5 @@ mod window;
 pub use driver::{Driver, Registration};
 pub(crate) use function::Callback;
 pub use function::Function;
-pub use interrupt::{Handled, Handler, Interrupt};
+pub use interrupt::{Context, Handled, Handler, Interrupt};
 pub use window::{Doorbell, Window};

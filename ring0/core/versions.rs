@@ -32,3 +32,20 @@ pub(crate) const IRQ_NONE: irqreturn_t = kernel::bindings::irqreturn_IRQ_NONE;
 /// As above.
 #[cfg(rf_kernel_7_2)]
 pub(crate) const IRQ_HANDLED: irqreturn_t = kernel::bindings::irqreturn_IRQ_HANDLED;
+
+/// The value of a parameter of the module that calls this, by its name.
+#[cfg(not(rf_kernel_7_2))]
+#[macro_export]
+macro_rules! parameter {
+    ($name:ident) => {
+        crate::module_parameters::$name.value()
+    };
+}
+/// As above.
+#[cfg(rf_kernel_7_2)]
+#[macro_export]
+macro_rules! parameter {
+    ($name:ident) => {
+        *crate::module_parameters::$name.value()
+    };
+}

@@ -20,6 +20,7 @@ mod controller;
 mod doorbell;
 mod identify;
 mod io_queue;
+pub mod line;
 mod prp;
 mod registers;
 mod submission_queue;

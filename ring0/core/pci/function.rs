@@ -13,7 +13,7 @@ use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
 use kit::device::Device;
 
-use super::interrupt::{Handler, Interrupt};
+use super::interrupt::{Context, Handler, Interrupt};
 use super::window::Window;
 use crate::pci_shim;
 use crate::worker::{Work, Worker};
@@ -264,12 +264,14 @@ impl Function {
     ///
     /// # Errors
     ///
-    /// EINVAL: there is no such vector; ENODEV: the driver is being unbound;
-    /// ENOMEM.
+    /// EINVAL: there is no such vector; EBUSY: it is a line whose other
+    /// handlers are called in another [`Context`]; ENODEV: the driver is being
+    /// unbound; ENOMEM.
     pub fn interrupt<H: Handler>(
         &self,
         vector: u16,
         name: fmt::Arguments<'_>,
+        context: Context,
         handler: H,
     ) -> Result<Interrupt<H>> {
         if vector >= self.0.vectors.load(Ordering::Relaxed) {
@@ -278,7 +280,7 @@ impl Function {
         // SAFETY: A device with such a vector; or, unbound meanwhile, an error.
         let irq = unsafe { bindings::pci_irq_vector(self.0.device.as_ptr(), vector.into()) };
         to_result(irq)?;
-        Interrupt::request(self, irq as u32, name, handler)
+        Interrupt::request(self, irq as u32, name, context, handler)
     }
 
     /// Has work done for the driver, by a thread. May sleep.

@@ -29,11 +29,23 @@ pub enum Handled {
 
 /// What is called by interrupts of a vector.
 pub trait Handler: Send + 'static {
-    /// Deals with an interrupt. Runs with interrupts disabled and must not
-    /// sleep. It is never run twice at once (the kernel calls no handler of an
-    /// interrupt again before it has returned), nor while
-    /// [`Interrupt::with`] has the handler: so it needs no lock of its own.
+    /// Deals with an interrupt. Called with interrupts disabled, it must not
+    /// sleep; called in a thread, it may. It is never run twice at once (the
+    /// kernel calls no handler of an interrupt again before it has returned),
+    /// nor while [`Interrupt::with`] has the handler: so it needs no lock of
+    /// its own.
     fn handle(&mut self) -> Handled;
+}
+
+/// Where a handler is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// At once, with interrupts disabled (`request_irq`).
+    Interrupt,
+    /// In a thread of its own, while the interrupt is masked
+    /// (`request_threaded_irq`, `IRQF_ONESHOT`). All handlers of a line do it
+    /// alike, those of other devices too.
+    Thread,
 }
 
 /// A handler that is called; a handle to it.
@@ -70,6 +82,7 @@ impl<H: Handler> Interrupt<H> {
         function: &Function,
         irq: u32,
         name: fmt::Arguments<'_>,
+        context: Context,
         handler: H,
     ) -> Result<Interrupt<H>> {
         let name = CString::try_from_fmt(name)?;
@@ -82,18 +95,26 @@ impl<H: Handler> Interrupt<H> {
             }),
             GFP_KERNEL,
         )?;
+        // A line is shared by devices, and a vector by queues where there is one
+        // only.
+        let (at_once, threaded, flags): (bindings::irq_handler_t, _, _) = match context {
+            Context::Interrupt => (Some(handle::<H>), None, bindings::IRQF_SHARED),
+            Context::Thread => (
+                None,
+                Some(handle::<H> as _),
+                bindings::IRQF_SHARED | bindings::IRQF_ONESHOT,
+            ),
+        };
         function.register(action.clone(), || {
-            // A line is shared by devices, and a vector by queues where there
-            // is one only.
             // SAFETY: The interrupt is the function's, which is bound. Handler
             // and name stay where they are until `stop`: the function's record
             // has them.
             to_result(unsafe {
                 bindings::request_threaded_irq(
                     irq,
-                    Some(handle::<H>),
-                    None,
-                    bindings::IRQF_SHARED as usize,
+                    at_once,
+                    threaded,
+                    flags as usize,
                     action.name.as_char_ptr(),
                     action.handler.get().cast(),
                 )
@@ -119,15 +140,6 @@ impl<H: Handler> Interrupt<H> {
             unsafe { bindings::enable_irq(self.0.irq) };
             result
         })
-    }
-
-    /// Waits for a handler that is running (`synchronize_irq`). May sleep.
-    pub fn synchronize(&self) {
-        let live = self.0.live.lock();
-        if *live {
-            // SAFETY: As in `with`.
-            unsafe { bindings::synchronize_irq(self.0.irq) };
-        }
     }
 }
 

@@ -7,8 +7,8 @@ use core::time::Duration;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use kit::device::Device as _;
-use nvme::Settings;
-use ring0::pci::{self, Function, Handled, Handler};
+use nvme::{line, Settings};
+use ring0::pci::{self, Context, Function, Handled, Handler};
 use ring0::worker::Worker;
 
 use crate::instance::Instance;
@@ -27,30 +27,17 @@ impl pci::Driver for Nvme {
     const NAME: &'static CStr = c"rf_nvme";
 
     fn probe(function: Function) -> Result<Arc<Nvme>> {
+        let settings = settings(&function)?;
         let instance = Instance::take()?;
         let name = instance.number();
-        let cpus = u16::try_from(kernel::cpu::nr_cpu_ids()).unwrap_or(u16::MAX);
-        function.take_vectors(cpus)?;
-        if function.interrupts_by_line() {
-            dev_err!(
-                function,
-                "it has no MSI or MSI-X, which this driver needs\n"
-            );
-            return Err(ENODEV);
-        }
-        let settings = Settings {
-            queues: cpus,
-            poll_queues: 0,
-            depth: 1023,
-            admin_timeout: ADMIN_TIMEOUT,
-            doorbell_buffers: true,
-        };
+        function.take_vectors(settings.queues)?;
         let keeper = Keeper::new(function.clone(), settings)?;
         let worker = function.worker(fmt!("rfnvme{name}"), keeper.clone())?;
         let admin = Admin {
+            line: function.interrupts_by_line().then(|| function.clone()),
             worker: worker.clone(),
         };
-        function.interrupt(0, fmt!("rfnvme{name}q0"), admin)?;
+        function.interrupt(0, fmt!("rfnvme{name}q0"), Context::Interrupt, admin)?;
         dev_info!(function, "rfnvme{name}: {} vectors\n", function.vectors());
         worker.kick();
         Ok(Arc::new(
@@ -71,13 +58,43 @@ impl pci::Driver for Nvme {
     }
 }
 
+/// What the module's parameters say; EINVAL, and a line, for what cannot be.
+fn settings(function: &Function) -> Result<Settings> {
+    let cpus = u16::try_from(kernel::cpu::nr_cpu_ids()).unwrap_or(u16::MAX);
+    let (entries, polled) = (
+        ring0::parameter!(io_queue_depth),
+        ring0::parameter!(poll_queues),
+    );
+    if !(2..=4096).contains(&entries) || polled > cpus.into() {
+        dev_err!(
+            function,
+            "io_queue_depth={entries} must be 2 to 4096, poll_queues={polled} at most {cpus}\n"
+        );
+        return Err(EINVAL);
+    }
+    Ok(Settings {
+        queues: cpus,
+        poll_queues: polled as u16,
+        // One entry stays empty.
+        depth: entries as u16 - 1,
+        admin_timeout: ADMIN_TIMEOUT,
+        doorbell_buffers: true,
+    })
+}
+
 /// What interrupts of the admin queue do.
 struct Admin {
+    /// The function, if its interrupt is a line.
+    line: Option<Function>,
     worker: Worker<Keeper>,
 }
 
 impl Handler for Admin {
     fn handle(&mut self) -> Handled {
+        if let Some(function) = &self.line {
+            // Until the worker has looked, which it does elsewhere.
+            line::mask(function.registers());
+        }
         self.worker.kick();
         Handled::Done
     }

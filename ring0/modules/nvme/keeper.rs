@@ -8,7 +8,8 @@ use kernel::fmt;
 use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
-use nvme::{Controller, Error, IoQueue, Settings, Step};
+use kit::device::Device as _;
+use nvme::{line, Controller, Error, IoQueue, Settings, Step};
 use ring0::clock;
 use ring0::pci::Function;
 use ring0::worker::Work;
@@ -102,8 +103,11 @@ impl Work for Keeper {
             Life::Going => {}
             Life::Ending | Life::Over => return None,
         }
-        let until = state.step(&self.function)?;
-        Some(until.saturating_sub(clock::now()))
+        let until = state.step(&self.function);
+        if self.function.interrupts_by_line() {
+            line::unmask(self.function.registers());
+        }
+        Some(until?.saturating_sub(clock::now()))
     }
 }
 

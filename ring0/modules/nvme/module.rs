@@ -16,4 +16,14 @@ ring0::pci_module! {
     authors: ["The Ringfence developers"],
     description: "Ringfence NVMe driver",
     license: "GPL v2",
+    params: {
+        io_queue_depth: u32 {
+            default: 1024,
+            description: "Entries of an I/O queue, 2 to 4096",
+        },
+        poll_queues: u32 {
+            default: 0,
+            description: "I/O queues that are polled",
+        },
+    },
 }
