@@ -7,6 +7,8 @@
 #ifndef RINGFENCE_SHIM_H
 #define RINGFENCE_SHIM_H
 
+#include "pci_shim.h"
+
 struct mutex;
 
 /* The first member of what a disk's private_data points to. */

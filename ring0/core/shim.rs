@@ -18,15 +18,16 @@ macro_rules! shim {
 
         #[cfg(shim_check)]
         const _: () = {
-            $(let _: unsafe extern "C" fn($($type),*) -> $result = generated::$name;)*
+            $(let _: unsafe extern "C" fn($($type),*) -> $result = $crate::shim::generated::$name;)*
         };
     };
 }
+pub(crate) use shim;
 
 #[cfg(shim_check)]
 #[allow(missing_docs, dead_code, unreachable_pub)]
 #[allow(non_camel_case_types, non_upper_case_globals)]
-mod generated {
+pub(crate) mod generated {
     include!("shim_generated.rs");
 }
 

@@ -21,6 +21,7 @@ mod doorbell;
 mod identify;
 mod io_queue;
 mod limits;
+pub mod line;
 mod prp;
 mod registers;
 mod submission_queue;

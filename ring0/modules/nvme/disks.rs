@@ -6,7 +6,6 @@
 
 use core::time::Duration;
 
-use kernel::fmt;
 use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::str::CString;
@@ -78,7 +77,7 @@ impl Disks {
             wanted.queues.clone()
         };
         if let Some(queues) = queues {
-            queues.remove_disks();
+            queues.close();
         }
     }
 
@@ -86,16 +85,17 @@ impl Disks {
     fn wish(&self, number: u32) -> Option<Wish> {
         let wanted = self.wanted.lock();
         let mut wishes = wanted.namespaces.iter();
-        wishes
-            .find(|wish| wish.namespace.number == number)
-            .copied()
+        wishes.find(|wish| wish.namespace.number == number).copied()
     }
 
     /// The lowest number above this one.
     fn next(&self, above: u32) -> Option<Wish> {
         let wanted = self.wanted.lock();
         let open = !wanted.closed;
-        let later = wanted.namespaces.iter().filter(|wish| open && wish.namespace.number > above);
+        let later = wanted
+            .namespaces
+            .iter()
+            .filter(|wish| open && wish.namespace.number > above);
         later.min_by_key(|wish| wish.namespace.number).copied()
     }
 
@@ -105,13 +105,15 @@ impl Disks {
         let (instance, number) = (self.instance, namespace.number);
         let sectors = namespace.blocks << (namespace.block_shift - 9);
         let added = CString::try_from_fmt(fmt!("rfnvme{instance}n{number}"))
-            .map_err(Error::from)
             .and_then(|name| queues.add_disk(number, &name, sectors, limits, namespace));
         match added {
             Err(error) if error == EAGAIN => return false,
             Err(error) if error == EEXIST => {
                 if let Err(error) = queues.set_capacity(number, sectors) {
-                    dev_warn!(self.function.as_ref(), "rfnvme{instance}n{number}: {error:?}\n");
+                    dev_warn!(
+                        self.function.as_ref(),
+                        "rfnvme{instance}n{number}: {error:?}\n"
+                    );
                 }
             }
             // The controller was given up.

@@ -7,15 +7,14 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use kernel::bindings;
-use kernel::new_spinlock;
 use kernel::prelude::*;
-use kernel::sync::SpinLock;
 use kit::block::{tag, Busy, InFlight, Request as _, Resource, Status};
 
 use super::request::{command_of, Request, Room, Target};
 use super::slots::Slots;
 use super::turn::Turn;
 use super::Hardware;
+use crate::lock::SpinLock;
 use crate::shim;
 
 /// How often a request is given to the device when that was reset meanwhile.
@@ -76,21 +75,29 @@ impl<'q> InFlight for Turned<'q> {
     }
 }
 
+/// Room for so many segments.
+fn room_for(segments: u32) -> Result<KVec<shim::Segment>> {
+    let mut room = KVec::with_capacity(segments as usize, GFP_KERNEL)?;
+    for _ in 0..segments {
+        let empty = shim::Segment {
+            address: 0,
+            length: 0,
+        };
+        room.push(empty, GFP_KERNEL)?;
+    }
+    Ok(room)
+}
+
 impl<H: Hardware> Queue<H> {
     /// A queue for tags below `depth` and requests of at most `segments`
     /// segments.
     pub(super) fn new(target: Target, depth: u32, segments: u32) -> impl PinInit<Self, Error> {
         try_pin_init!(Queue {
-            submissions <- new_spinlock!(Submitting {
-                half: None,
-                room: {
-                    let mut room = KVec::with_capacity(segments as usize, GFP_KERNEL)?;
-                    for _ in 0..segments {
-                        room.push(shim::Segment { address: 0, length: 0 }, GFP_KERNEL)?;
-                    }
-                    room
-                },
-            }),
+            submissions <- SpinLock::new(
+                Submitting { half: None, room: room_for(segments)? },
+                c"rf_submissions",
+                kernel::static_lock_class!(),
+            ),
             completions: Turn::new(None),
             requests: Requests { slots: Slots::new(depth)?, target },
             dead: AtomicBool::new(false),
@@ -136,6 +143,13 @@ impl<H: Hardware> Queue<H> {
         } else {
             request.end(Status::Io);
         }
+    }
+
+    /// How many requests the device has.
+    pub(super) fn in_flight(&self) -> usize {
+        let tags = 0..self.requests.slots.len();
+        tags.filter(|tag| self.requests.slots.in_flight(*tag).is_some())
+            .count()
     }
 
     /// From here on requests fail.

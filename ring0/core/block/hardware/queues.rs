@@ -11,12 +11,14 @@ use kernel::prelude::*;
 use kernel::sync::{Arc, Mutex};
 use kernel::types::Opaque;
 use kit::block::{Limits, Queues, MAX_DEPTH};
+use kit::device::Device as _;
 
 use super::operations::Operations;
 use super::queue::Queue;
 use super::request::Target;
 use super::Hardware;
 use crate::block::gendisk::Gendisk;
+use crate::pci::{Callback, Function};
 use crate::shim;
 
 /// The shape of a device's queues.
@@ -42,7 +44,7 @@ struct Disk<H: Hardware> {
     // Its reference is put before what it uses goes.
     gendisk: Gendisk,
     number: u32,
-    _namespaced: KBox<Namespaced<H>>,
+    namespaced: KBox<Namespaced<H>>,
 }
 
 struct Disks<H: Hardware> {
@@ -66,13 +68,11 @@ pub struct HardwareQueues<H: Hardware> {
     hardware: Arc<H>,
     queues: KVec<Pin<KBox<Queue<H>>>>,
     shape: Shape,
-    target: Target,
-    /// Vectors of the device.
-    vectors: u32,
+    function: Function,
     dead: AtomicBool,
-    /// Held while a disk comes or goes.
+    /// Held while a disk comes or goes; whether none may come any more.
     #[pin]
-    changing: Mutex<()>,
+    changing: Mutex<bool>,
     #[pin]
     disks: Mutex<Disks<H>>,
 }
@@ -85,24 +85,13 @@ unsafe impl<H: Hardware> Send for HardwareQueues<H> {}
 unsafe impl<H: Hardware> Sync for HardwareQueues<H> {}
 
 impl<H: Hardware> HardwareQueues<H> {
-    /// Queues of a device with so many vectors, without halves.
+    /// Queues of a function, without halves. They end with its driver at the
+    /// latest.
     ///
     /// `EINVAL` for no queue, no depth or a depth above [`MAX_DEPTH`], no time
     /// or more than `u32::MAX` milliseconds of it, no segments or too many;
-    /// `ENOMEM` if memory is short.
-    ///
-    /// # Safety
-    ///
-    /// `device` is live and may do DMA until [`tear_down`] has returned, which
-    /// is called.
-    ///
-    /// [`tear_down`]: HardwareQueues::tear_down
-    pub(crate) unsafe fn new(
-        device: *mut bindings::device,
-        vectors: u32,
-        hardware: Arc<H>,
-        shape: Shape,
-    ) -> Result<Arc<Self>> {
+    /// `ENODEV` if the driver is being unbound; `ENOMEM` if memory is short.
+    pub fn new(function: &Function, hardware: Arc<H>, shape: Shape) -> Result<Arc<Self>> {
         let sizes = shape.queues;
         let timeout = u32::try_from(sizes.timeout.as_millis()).map_err(|_| EINVAL)?;
         let count = sizes.submit.checked_add(sizes.poll).ok_or(EINVAL)?;
@@ -113,8 +102,9 @@ impl<H: Hardware> HardwareQueues<H> {
         {
             return Err(EINVAL);
         }
-        // SAFETY: By this function's contract.
-        let target = unsafe { Target::new(device) };
+        // SAFETY: The function is bound, or `register` fails below; it may do
+        // DMA until `release` was called.
+        let target = unsafe { Target::new(function.device()) };
         let mut queues = KVec::with_capacity(count as usize, GFP_KERNEL)?;
         for _ in 0..count {
             let queue = Queue::new(target, sizes.depth, shape.segments);
@@ -130,10 +120,9 @@ impl<H: Hardware> HardwareQueues<H> {
                 hardware,
                 queues,
                 shape,
-                target,
-                vectors,
+                function: function.clone(),
                 dead: AtomicBool::new(false),
-                changing <- new_mutex!(()),
+                changing <- new_mutex!(false),
                 disks <- new_mutex!(Disks { disks: KVec::new(), paused: false }),
             }),
             GFP_KERNEL,
@@ -147,7 +136,7 @@ impl<H: Hardware> HardwareQueues<H> {
             (*set).queue_depth = sizes.depth;
             // Default, read and poll; without poll queues the first.
             (*set).nr_maps = if sizes.poll > 0 { 3 } else { 1 };
-            (*set).numa_node = (*target.get()).numa_node;
+            (*set).numa_node = function.node();
             (*set).timeout = kernel::time::msecs_to_jiffies(timeout) as u32;
             (*set).cmd_size = size_of::<shim::Command>() as u32;
             (*set).driver_data = Arc::as_ptr(&this).cast_mut().cast();
@@ -155,6 +144,7 @@ impl<H: Hardware> HardwareQueues<H> {
         }
         // INVARIANT: It was.
         this.allocated.store(true, Ordering::Release);
+        function.register(this.clone(), || Ok(()))?;
         Ok(this)
     }
 
@@ -202,6 +192,11 @@ impl<H: Hardware> HardwareQueues<H> {
         }
     }
 
+    /// How many requests the device has.
+    pub fn in_flight(&self) -> usize {
+        self.queues.iter().map(|queue| queue.in_flight()).sum()
+    }
+
     /// Takes requests again, those that waited first.
     pub fn resume(&self) {
         let mut disks = self.disks.lock();
@@ -243,7 +238,7 @@ impl<H: Hardware> HardwareQueues<H> {
     ///
     /// `EINVAL` for a name, capacity or limits out of range; `EEXIST` if the
     /// number or the name is taken; `EAGAIN` while it is paused; `ENODEV` if it
-    /// was killed; `ENOMEM` if memory is short.
+    /// was killed or closed; `ENOMEM` if memory is short.
     pub fn add_disk(
         &self,
         number: u32,
@@ -255,7 +250,10 @@ impl<H: Hardware> HardwareQueues<H> {
         if limits.max_segments == 0 || limits.max_segments > self.shape.segments {
             return Err(EINVAL);
         }
-        let _changing = self.changing.lock();
+        let changing = self.changing.lock();
+        if *changing {
+            return Err(ENODEV);
+        }
         let namespaced = KBox::new(
             Namespaced {
                 hooks: shim::DiskHooks { report_zones: None },
@@ -283,7 +281,7 @@ impl<H: Hardware> HardwareQueues<H> {
                 // has no disks.
                 gendisk: unsafe { Gendisk::allocate(limits, self.set.get(), hooks)? },
                 number,
-                _namespaced: namespaced,
+                namespaced,
             }
         };
         // From here on pauses hold for it.
@@ -292,7 +290,7 @@ impl<H: Hardware> HardwareQueues<H> {
             .prepare(name.to_bytes(), capacity)
             // SAFETY: The disk is complete. The device is live, by the contract
             // of `new`.
-            .and_then(|()| unsafe { disk.gendisk.add(self.target.get()) });
+            .and_then(|()| unsafe { disk.gendisk.add(self.function.device()) });
         match added {
             Ok(()) => {
                 let mut disks = self.disks.lock();
@@ -309,12 +307,13 @@ impl<H: Hardware> HardwareQueues<H> {
         }
     }
 
-    /// The numbers of its disks, in the order in which they came, one after the
-    /// other: the first of them that `wanted` is true of.
-    pub fn find_disk(&self, mut wanted: impl FnMut(u32) -> bool) -> Option<u32> {
+    /// The number of a disk of which `wanted` is true. It must not call the
+    /// queues.
+    pub fn find_disk(&self, mut wanted: impl FnMut(u32, &H::Namespace) -> bool) -> Option<u32> {
         let disks = self.disks.lock();
-        let mut numbers = disks.disks.iter().map(|disk| disk.number);
-        numbers.find(|number| wanted(*number))
+        let mut disks = disks.disks.iter();
+        let found = disks.find(|disk| wanted(disk.number, &disk.namespaced.namespace));
+        found.map(|disk| disk.number)
     }
 
     /// Gives disk `number` another capacity in sectors. `ENODEV` if there is
@@ -331,6 +330,10 @@ impl<H: Hardware> HardwareQueues<H> {
     /// the hardware needs to make requests end. May sleep.
     pub fn remove_disk(&self, number: u32) {
         let _changing = self.changing.lock();
+        self.take_away(number);
+    }
+
+    fn take_away(&self, number: u32) {
         let found = {
             let mut disks = self.disks.lock();
             let index = disks.disks.iter().position(|disk| disk.number == number);
@@ -342,10 +345,13 @@ impl<H: Hardware> HardwareQueues<H> {
         }
     }
 
-    /// [`remove_disk`](Self::remove_disk) for all of them.
-    pub fn remove_disks(&self) {
-        while let Some(number) = self.find_disk(|_| true) {
-            self.remove_disk(number);
+    /// [`remove_disk`](Self::remove_disk) for all of them; no other comes after
+    /// this.
+    pub fn close(&self) {
+        let mut changing = self.changing.lock();
+        *changing = true;
+        while let Some(number) = self.find_disk(|_, _| true) {
+            self.take_away(number);
         }
     }
 
@@ -355,14 +361,6 @@ impl<H: Hardware> HardwareQueues<H> {
         // SAFETY: This runs where `delete` could sleep.
         unsafe { bindings::synchronize_rcu() };
         disk.gendisk.detach();
-    }
-
-    /// Ends all: the device cannot reach memory any more.
-    pub(crate) fn tear_down(&self) {
-        self.kill();
-        self.stopped();
-        self.resume();
-        self.remove_disks();
     }
 
     /// `map_queues`: each CPU's hardware queue is that of whose vector it is
@@ -380,9 +378,9 @@ impl<H: Hardware> HardwareQueues<H> {
             map.nr_queues = count;
             map.queue_offset = offset;
             // The first vector is not for requests if there are others.
-            if index == 0 && self.vectors > submit {
+            if index == 0 && u32::from(self.function.vectors()) > submit {
                 // SAFETY: The device is live, by the contract of `new`.
-                unsafe { bindings::blk_mq_map_hw_queues(map, self.target.get(), 1) };
+                unsafe { bindings::blk_mq_map_hw_queues(map, self.function.device(), 1) };
             } else if count > 0 {
                 // SAFETY: The map is valid. Without queues it is the default
                 // map that is used.
@@ -392,11 +390,23 @@ impl<H: Hardware> HardwareQueues<H> {
     }
 }
 
+impl<H: Hardware> Callback for HardwareQueues<H> {
+    /// Interrupts and work end by themselves; requests are still the device's.
+    fn stop(&self) {}
+
+    /// The device cannot reach memory any more.
+    fn release(&self) {
+        self.kill();
+        self.stopped();
+        self.resume();
+        self.close();
+    }
+}
+
 #[pinned_drop]
 impl<H: Hardware> PinnedDrop for HardwareQueues<H> {
     fn drop(self: Pin<&mut Self>) {
-        // Those of a device that was torn down are gone.
-        self.remove_disks();
+        // Its disks are gone: `release` was called, or there never was one.
         if self.allocated.load(Ordering::Acquire) {
             // SAFETY: By the type invariant, and no queue uses it.
             unsafe { bindings::blk_mq_free_tag_set(self.set.get()) };
