@@ -35,6 +35,8 @@ pub(crate) const IRQ_HANDLED: irqreturn_t = kernel::bindings::irqreturn_IRQ_HAND
 
 /// The value of a parameter of the module that calls this, by its name.
 #[cfg(not(rf_kernel_7_2))]
+// The parameters are the caller's.
+#[allow(clippy::crate_in_macro_def)]
 #[macro_export]
 macro_rules! parameter {
     ($name:ident) => {
@@ -43,6 +45,7 @@ macro_rules! parameter {
 }
 /// As above.
 #[cfg(rf_kernel_7_2)]
+#[allow(clippy::crate_in_macro_def)]
 #[macro_export]
 macro_rules! parameter {
     ($name:ident) => {

@@ -97,14 +97,12 @@ impl<H: Handler> Interrupt<H> {
         )?;
         // A line is shared by devices, and a vector by queues where there is one
         // only.
-        let (at_once, threaded, flags): (bindings::irq_handler_t, _, _) = match context {
-            Context::Interrupt => (Some(handle::<H>), None, bindings::IRQF_SHARED),
-            Context::Thread => (
-                None,
-                Some(handle::<H> as _),
-                bindings::IRQF_SHARED | bindings::IRQF_ONESHOT,
-            ),
+        let called: bindings::irq_handler_t = Some(handle::<H>);
+        let (at_once, threaded, flags) = match context {
+            Context::Interrupt => (called, None, 0),
+            Context::Thread => (None, called, bindings::IRQF_ONESHOT),
         };
+        let flags = (flags | bindings::IRQF_SHARED) as usize;
         function.register(action.clone(), || {
             // SAFETY: The interrupt is the function's, which is bound. Handler
             // and name stay where they are until `stop`: the function's record
@@ -114,7 +112,7 @@ impl<H: Handler> Interrupt<H> {
                     irq,
                     at_once,
                     threaded,
-                    flags as usize,
+                    flags,
                     action.name.as_char_ptr(),
                     action.handler.get().cast(),
                 )
