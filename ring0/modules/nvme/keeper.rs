@@ -44,9 +44,9 @@ enum Life {
     New,
     /// It is brought up, or works.
     Going,
-    /// It is to end.
-    Ending,
-    /// It has come to its end: it is off, or cannot be used.
+    /// It is to stop: nobody wants it any more, or it cannot be used.
+    Stopping,
+    /// It has stopped, or does not obey.
     Over,
 }
 
@@ -54,12 +54,14 @@ impl Keeper {
     /// One that the first work brings up.
     pub(crate) fn new(function: Function, settings: Settings) -> Result<Arc<Keeper>> {
         let controller = Controller::new(function.clone(), settings);
+        let most = settings.queues.saturating_add(settings.poll_queues);
+        let queues = KVec::with_capacity(most.into(), GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Keeper {
                 function,
                 state <- new_mutex!(State {
                     controller,
-                    queues: KVec::new(),
+                    queues,
                     namespaces: 0,
                     failures: 0,
                     life: Life::New,
@@ -73,20 +75,16 @@ impl Keeper {
     /// as long as its own deadlines let it.
     pub(crate) fn shut_down(&self) {
         let mut state = self.state.lock();
-        if state.life == Life::Over {
-            return;
-        }
-        if state.life == Life::New {
-            state.life = Life::Over;
-            return;
-        }
-        state.life = Life::Ending;
-        state.controller.shutdown(clock::now());
-        loop {
-            state.step(&self.function);
-            if state.life == Life::Over {
-                return;
+        match state.life {
+            Life::New => state.life = Life::Over,
+            Life::Going => {
+                state.life = Life::Stopping;
+                state.controller.shutdown(clock::now());
             }
+            Life::Stopping | Life::Over => {}
+        }
+        while state.life != Life::Over {
+            state.step(&self.function);
             clock::sleep(LOOK);
         }
     }
@@ -100,8 +98,8 @@ impl Work for Keeper {
                 state.life = Life::Going;
                 state.controller.reset(clock::now());
             }
-            Life::Going => {}
-            Life::Ending | Life::Over => return None,
+            Life::Going | Life::Stopping => {}
+            Life::Over => return None,
         }
         let until = state.step(&self.function);
         if self.function.interrupts_by_line() {
@@ -118,8 +116,14 @@ impl State {
             let now = clock::now();
             match self.controller.step(now) {
                 Step::Wait(until) => return until,
-                Step::Stopped => self.queues.clear(),
-                Step::Queue(queue) => self.add(queue, now),
+                Step::Stopped => {
+                    self.queues.clear();
+                    self.namespaces = 0;
+                }
+                // There is room: it makes no more than it was asked for.
+                Step::Queue(queue) => {
+                    let _ = self.queues.push(queue, GFP_KERNEL);
+                }
                 Step::Namespace(namespace) => {
                     self.namespaces += 1;
                     dev_info!(
@@ -153,19 +157,16 @@ impl State {
         Some(clock::now())
     }
 
-    fn add(&mut self, queue: IoQueue<Function>, now: Duration) {
-        if self.queues.push(queue, GFP_KERNEL).is_err() {
-            self.controller.reset(now);
-        }
-    }
-
     /// Another try, if it may be of use.
     fn trouble(&mut self, function: &Function, error: Error, now: Duration) {
         self.failures += 1;
         let hopeless = matches!(error, Error::Gone | Error::Unsupported);
-        if self.life == Life::Ending || hopeless || self.failures > RESETS {
-            dev_err!(function, "the controller is given up: {error:?}\n");
+        if self.life == Life::Stopping {
             self.life = Life::Over;
+        } else if hopeless || self.failures > RESETS {
+            dev_err!(function, "the controller is given up: {error:?}\n");
+            self.life = Life::Stopping;
+            self.controller.stop(now);
         } else {
             dev_warn!(function, "the controller is reset: {error:?}\n");
             self.controller.reset(now);
