@@ -1,5 +1,10 @@
 //! PCI devices of a VM, beside what it needs to boot.
 
+use std::fs::File;
+
+use anyhow::{Context, Result};
+
+use super::cache::Cache;
 use crate::guest::api::SUBJECTS;
 use crate::{MONITOR, NVME_LOG};
 
@@ -13,9 +18,10 @@ pub enum Devices {
     /// The NVMe controller that is measured. There is one, which every subject
     /// gets in turn: nothing of the device then differs between them.
     Nvme,
-    /// What the guest tests need: an `edu` for each subject of `api`, empty
-    /// slots, and QEMU's monitor, by which the guest puts controllers of any
-    /// shape into them and takes them out again.
+    /// What the guest tests need: an `edu` for each subject of `api`, an NVMe
+    /// controller with two namespaces, which is a shape that cannot be made
+    /// later, empty slots, and QEMU's monitor, by which the guest puts
+    /// controllers of other shapes into them and takes them out again.
     Tests,
 }
 
@@ -28,8 +34,12 @@ const ADDRESS: &str = "0000:00:10.0";
 /// Bytes of its namespace.
 const SIZE: u64 = 8 << 30;
 
-/// Empty slots of a VM for tests.
-const PORTS: u32 = 2;
+/// Slots of a VM for tests. The last one has the controller with namespaces.
+const PORTS: u32 = 3;
+
+/// Files of those namespaces, in the root, and the bytes of each.
+const NAMESPACES: [&str; 2] = ["/lab/out/.namespace1", "/lab/out/.namespace2"];
+const NAMESPACE_SIZE: u64 = 64 << 20;
 
 /// What a controller tells in its log while a driver sets it up: queues, and
 /// the page of its doorbells in memory. Nothing of it is told for a request.
@@ -40,6 +50,20 @@ const EVENTS: [&str; 3] = [
 ];
 
 impl Devices {
+    /// Makes the files that they need, anew.
+    pub fn make(self, cache: &Cache) -> Result<()> {
+        if self != Devices::Tests {
+            return Ok(());
+        }
+        for name in NAMESPACES {
+            let path = cache.root().join(name.trim_start_matches('/'));
+            File::create(&path)
+                .and_then(|file| file.set_len(NAMESPACE_SIZE))
+                .with_context(|| format!("vm: {} cannot be made", path.display()))?;
+        }
+        Ok(())
+    }
+
     /// QEMU's arguments for them.
     pub fn arguments(self) -> Vec<String> {
         let mut all = Vec::new();
@@ -73,6 +97,22 @@ impl Devices {
                     add(
                         "-device",
                         format!("pcie-root-port,id=port{port},chassis={}", port + 1),
+                    );
+                }
+                let last = PORTS - 1;
+                add("-device", format!("nvme,id=two,serial=two,bus=port{last}"));
+                for (number, name) in NAMESPACES.iter().enumerate() {
+                    let file = format!("driver=file,node-name=two{number},filename={name}");
+                    add("-blockdev", format!("{file},discard=unmap"));
+                    // Each with blocks of another size.
+                    let blocks = 512 << (3 * number);
+                    add(
+                        "-device",
+                        format!(
+                            "nvme-ns,bus=two,drive=two{number},nsid={},\
+                             logical_block_size={blocks},physical_block_size={blocks}",
+                            2 * number + 1
+                        ),
                     );
                 }
                 // The monitor's line ends at a serial port of the guest.
