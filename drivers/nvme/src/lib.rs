@@ -22,6 +22,7 @@ mod identify;
 mod io_queue;
 mod prp;
 mod registers;
+mod smart;
 mod submission_queue;
 #[cfg(test)]
 mod testing;
@@ -36,3 +37,4 @@ pub use doorbell::Shadow;
 pub use identify::{ControllerIdentity, Namespace, Unusable};
 pub use io_queue::{Addresses, Busy, Completions, IoQueue, Submissions};
 pub use registers::{Capabilities, ControllerStatus};
+pub use smart::Smart;
