@@ -114,6 +114,9 @@ pub struct Operation {
 /// The name under which operations stand where drivers have theirs.
 pub const API: &str = "api";
 
+/// The name of the NVMe drivers.
+pub const NVME: &str = "nvme";
+
 /// What a case measures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(

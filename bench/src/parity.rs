@@ -11,6 +11,9 @@ pub const BLOCKING: &[&str] = &[
     "completion_nsec",
     "hw_queue_depth",
     "hw_queues",
+    "interrupt_affinity",
+    "interrupts",
+    "io_poll",
     "iostats",
     "irqmode",
     "load",
@@ -20,10 +23,12 @@ pub const BLOCKING: &[&str] = &[
     "nr_requests",
     "poll_queues",
     "queue_entries",
+    "queue_pairs",
     "rq_affinity",
     "scheduler",
     "shadow_doorbells",
     "size",
+    "wbt_lat_usec",
     "write_cache",
 ];
 

@@ -16,7 +16,12 @@ use crate::failure::Usage;
 use crate::{api, ring3};
 
 /// Serves one boot.
-pub fn agent(ring: u8, modules: Option<PathBuf>, counts: Option<PathBuf>) -> Result<ExitCode> {
+pub fn agent(
+    ring: u8,
+    modules: Option<PathBuf>,
+    pci: Option<&str>,
+    counts: Option<PathBuf>,
+) -> Result<ExitCode> {
     let modules = match (ring, modules) {
         (3, _) => PathBuf::new(),
         (0, Some(modules)) => modules,
@@ -27,7 +32,7 @@ pub fn agent(ring: u8, modules: Option<PathBuf>, counts: Option<PathBuf>) -> Res
         let api = plan.cases.iter().any(|case| case.driver == API);
         Ok(match (ring, api) {
             (0, _) => Box::new(Stoppable {
-                inner: ringfence_lab::workbench(modules, plan)?,
+                inner: ringfence_lab::workbench(modules, pci, plan)?,
                 stop: stop_flag()?,
             }),
             (_, true) => api::workbench(counts),

@@ -129,6 +129,9 @@ apart, as `tests`. `no SAFETY` counts unsafe without a SAFETY comment or a
         /// Folder of the kernel modules (ring 0)
         #[arg(long)]
         modules: Option<PathBuf>,
+        /// PCI function for drivers of devices (ring 0)
+        #[arg(long)]
+        pci: Option<String>,
         /// File that callgrind writes to, with a number at its end (ring 3)
         #[arg(long)]
         counts: Option<PathBuf>,
@@ -181,10 +184,16 @@ randwrite x 4k x psync and io_uring at depth 1 and 32 x irqmode 0,1,2 and pollin
 as in randread-4k-psync-j1-irq0 or randread-4k-qd32-j1-irq0-poll, each with one
 queue and with two (-q2).
 
-`bench nvme` runs in ring 3, on a controller model that the load steps: randread,
+`bench nvme` in ring 3 is on a controller model that the load steps: randread,
 randwrite x 4k x depth 1,8,32,128, as in randread-4k-qd8-j1. The larger grid has
 512,4k,32k,128k, depth 1024, doorbells in memory (-shadow) and 2, 8, 64 queues
 (-q64). There `empty` is the load and the model without a driver.
+
+`bench nvme --ring 0` is on a controller of QEMU's, or with --here on the one that
+--pci names: randread,randwrite x 4k,128k x depth 1,32 x interrupts and polling, as
+in randread-4k-qd32-j1-poll; 4k only with --count. The larger grid has
+512,4k,32k,128k,256k,1m, depth 1,8,32,128 and jobs 1,2. In ring 0 a run has one
+driver: null block if none is named.
 
 Unless instructions are counted, every run has controls: each subject against
 itself in every case, and in the first case a known delay in the first subject.
@@ -223,8 +232,13 @@ pub struct BenchArguments {
         requires = "here"
     )]
     pub modules: Option<PathBuf>,
+    /// PCI function that --here gives to drivers of devices (nvme), as `lspci -D` has it:
+    /// its contents are lost
+    #[arg(long, value_name = "ADDR", requires = "here")]
+    pub pci: Option<String>,
     /// Subjects, comma separated (ring 3: rust,c,empty; ring 0: rust,c,upstream,
-    /// and only where they are named: rust-nochecks,c-oot,c-clang; api: rust,c,wrapper)
+    /// and only where they are named: rust-nochecks,c-oot,c-clang; nvme in ring 0: rust,c;
+    /// api: rust,c,wrapper)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub subject: Vec<String>,
     /// Cases whose name matches

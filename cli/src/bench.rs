@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{bail, Context, Result};
 use ringfence_bench::agent::Launcher;
-use ringfence_bench::case::Case;
+use ringfence_bench::case::{Case, NVME};
 use ringfence_bench::disassembly;
 use ringfence_bench::folder::{Manifest, RunFolder};
 use ringfence_bench::plan::Plan;
 use ringfence_bench::run::{now_ms, run_ring};
+use ringfence_lab::Devices;
 
 use crate::args::BenchArguments;
 use crate::asm::{self, Modules};
@@ -67,7 +68,7 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode> {
                 let modules = modules.as_deref().map(Modules::Folder);
                 listings.extend(asm::listings(&plan, ring, modules.as_ref())?);
             }
-            let launcher = ProcessLauncher::new(ring, modules.clone())?;
+            let launcher = ProcessLauncher::new(ring, modules.clone(), arguments.pci.clone())?;
             Box::new(match plan.counts() {
                 true => launcher.counting()?,
                 false => launcher,
@@ -139,10 +140,17 @@ fn finish(path: &Path, outcome: Result<()>) -> Result<ExitCode> {
     reported
 }
 
-/// Whether some operation takes a PCI device.
-fn devices(plan: &Plan) -> bool {
-    let device = |case: &Case| case.operation().is_ok_and(|one| one.device);
-    plan.cases.iter().any(device)
+/// The PCI devices that ring 0 takes.
+fn devices(plan: &Plan) -> Devices {
+    let operation = |case: &Case| case.operation().is_ok_and(|one| one.device);
+    let nvme = |case: &Case| case.ring == 0 && case.driver == NVME;
+    if plan.cases.iter().any(nvme) {
+        Devices::Nvme
+    } else if plan.cases.iter().any(operation) {
+        Devices::Operations
+    } else {
+        Devices::None
+    }
 }
 
 /// What ring 0 needs; the modules' folder if it runs here.

@@ -1,16 +1,20 @@
 //! What can be measured, and who implements it in which ring.
 
 use anyhow::Result;
-use ringfence_bench::case::API;
+use ringfence_bench::case::{API, NVME};
 
 use crate::failure::Usage;
 
 /// Names of all drivers.
-pub const DRIVERS: [&str; 2] = ["nullblk", "nvme"];
+pub const DRIVERS: [&str; 2] = [NULLBLK, NVME];
 
-/// Whether a driver runs in a ring; NVMe has no module so far.
-pub fn runs_in(driver: &str, ring: u8) -> bool {
-    driver != "nvme" || ring == 3
+/// The driver that `--ring 0` means where none is named.
+pub const NULLBLK: &str = "nullblk";
+
+/// Whether a known delay can be injected into a driver's first subject in a
+/// ring: in ring 0 only null block's module has a control build.
+pub fn can_delay(driver: &str, ring: u8) -> bool {
+    ring == 3 || driver == NULLBLK
 }
 
 /// The subjects of a driver, or of [`API`], that are measured in a ring unless
@@ -19,6 +23,7 @@ pub fn subjects(driver: &str, ring: u8) -> &'static [&'static str] {
     match (driver, ring) {
         (API, 0) => &["rust", "c", "wrapper"],
         (API, _) => &["rust", "c"],
+        (NVME, 0) => &["rust", "c"],
         (_, 0) => &["rust", "c", "upstream"],
         _ => &["rust", "c", "empty"],
     }
@@ -28,7 +33,7 @@ pub fn subjects(driver: &str, ring: u8) -> &'static [&'static str] {
 /// another one in a single way, to tell what makes a difference.
 pub fn further_subjects(driver: &str, ring: u8) -> &'static [&'static str] {
     match (driver, ring) {
-        (API, _) => &[],
+        (API, _) | (NVME, 0) => &[],
         (_, 0) => &["rust-nochecks", "c-oot", "c-clang"],
         _ => &["rust-nochecks", "c-clang"],
     }

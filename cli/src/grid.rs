@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use globset::{GlobBuilder, GlobMatcher};
-use ringfence_bench::case::{BlockLoad, Case, Engine, Pattern, Workload, API};
+use ringfence_bench::case::{BlockLoad, Case, Engine, Pattern, Workload, API, NVME};
 
 use crate::args::BenchArguments;
 use crate::failure::Usage;
@@ -24,9 +24,6 @@ fn times(driver: &str, ring: u8) -> (u64, u64) {
     }
 }
 
-/// The driver whose cases have a grid of their own.
-const NVME: &str = "nvme";
-
 /// Seconds that a sample of a case takes, set-up and start of fio included.
 pub fn seconds(case: &Case) -> f64 {
     let load = (case.runtime_ms + case.ramp_ms) as f64 / 1e3;
@@ -39,6 +36,9 @@ pub fn seconds(case: &Case) -> f64 {
     }
     match (case.ring, case.operations) {
         (0, Some(_)) => 20.0,
+        // The controller changes hands once to read everything back, and once
+        // for the sample.
+        (0, None) if case.driver == NVME => load + 2.1,
         (0, None) => load + 1.1,
         (_, Some(_)) if case.driver == NVME => 1.5,
         (_, None) if case.driver == NVME => load + 0.05,
@@ -51,11 +51,14 @@ pub fn seconds(case: &Case) -> f64 {
 /// Whatever differs between two starts of fio is spread over twice as many.
 const OPERATIONS: u64 = 20_000;
 
-/// The same for NVMe, where a model is counted with them. A sample counts one
-/// run, of any length.
+/// The same for NVMe in ring 3, where a model is counted with them. A sample
+/// counts one run, of any length.
 const NVME_OPERATIONS: u64 = 8192;
 
-/// Size of a disk, in MiB.
+/// The same in ring 0, where QEMU's controller takes its time for each.
+const NVME0_OPERATIONS: u64 = 5000;
+
+/// Size of a disk, in MiB; the NVMe namespace in the lab's VM is larger.
 const DISK_MB: u64 = 4096;
 
 /// Which of the cases are wanted where no glob says so.
@@ -96,6 +99,8 @@ enum Mode {
     Irq(u32),
     /// By asking for them.
     Poll,
+    /// A device's, by its interrupts.
+    Interrupts,
     /// NVMe's by asking for them, with doorbells that are registers.
     Registers,
     /// The same with doorbells in memory.
@@ -173,6 +178,24 @@ const NVME_LARGE: Grid = Grid {
     ..NVME3
 };
 
+const NVME0: Grid = Grid {
+    sizes: &[4 << 10, 128 << 10],
+    modes: &[Mode::Interrupts, Mode::Poll],
+    ..RING3
+};
+
+const NVME0_COUNT: Grid = Grid {
+    sizes: &[4 << 10],
+    ..NVME0
+};
+
+const NVME0_LARGE: Grid = Grid {
+    sizes: &[512, 4 << 10, 32 << 10, 128 << 10, 256 << 10, 1 << 20],
+    depths: NVME3.depths,
+    jobs: &[1, 2],
+    ..NVME0
+};
+
 /// The two cases of `--quick`.
 fn quick(driver: &str) -> [&'static str; 2] {
     match driver {
@@ -213,9 +236,10 @@ impl Grid {
 }
 
 fn case(driver: &str, ring: u8, workload: BlockLoad, mode: Mode, queues: u32) -> Case {
-    let settings = match mode {
-        Mode::Irq(_) | Mode::Poll => nullblk_settings(ring, mode, queues),
-        Mode::Registers | Mode::Shadow => nvme_settings(&workload, mode, queues),
+    let settings = match (driver, ring) {
+        (NVME, 0) => nvme0_settings(mode),
+        (NVME, _) => nvme_settings(&workload, mode, queues),
+        _ => nullblk_settings(ring, mode, queues),
     };
     let (runtime_ms, ramp_ms) = times(driver, ring);
     Case {
@@ -265,6 +289,16 @@ fn nvme_settings(load: &BlockLoad, mode: Mode, queues: u32) -> BTreeMap<String, 
     ])
 }
 
+/// A queue for each processor, as drivers of devices have them, and one to poll
+/// where that is done. The depth is the C driver's own default.
+fn nvme0_settings(mode: Mode) -> BTreeMap<String, String> {
+    let polled = matches!(mode, Mode::Poll);
+    named([
+        ("io_queue_depth", "1024".into()),
+        ("poll_queues", u8::from(polled).to_string()),
+    ])
+}
+
 fn named<const N: usize>(settings: [(&str, String); N]) -> BTreeMap<String, String> {
     settings
         .map(|(name, value)| (name.to_string(), value))
@@ -274,6 +308,8 @@ fn named<const N: usize>(settings: [(&str, String); N]) -> BTreeMap<String, Stri
 /// The default grid of a driver in a ring.
 fn default_cases(driver: &str, ring: u8, extent: Extent) -> Vec<Case> {
     let grid = match (driver, ring, extent) {
+        (NVME, 0, Extent::Count) => NVME0_COUNT,
+        (NVME, 0, _) => NVME0,
         (NVME, ..) => NVME3,
         (_, 0, Extent::Count) => COUNT0,
         (_, 0, _) => RING0,
@@ -297,8 +333,9 @@ pub fn select(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Res
             // The longer run takes three times as many, and ends where the
             // disk does.
             let fit = (DISK_MB << 20) / case.block()?.block_size / 3;
-            case.operations = Some(match driver {
-                NVME => NVME_OPERATIONS,
+            case.operations = Some(match (driver, ring) {
+                (NVME, 0) => NVME0_OPERATIONS.min(fit),
+                (NVME, _) => NVME_OPERATIONS,
                 _ => OPERATIONS.min(fit),
             });
         }
@@ -354,6 +391,7 @@ fn chosen(driver: &str, ring: u8, glob: Option<&str>, extent: Extent) -> Result<
     };
     let matcher = matcher(glob)?;
     let large = match driver {
+        NVME if ring == 0 => NVME0_LARGE.cases(driver, ring),
         NVME => NVME_LARGE.cases(driver, ring),
         _ => LARGE.cases(driver, ring),
     };
@@ -456,6 +494,28 @@ mod tests {
         }
         let error = select(NVME, 3, Some("nothing*"), Extent::Whole).expect_err("no match");
         assert!(error.to_string().contains("randread-4k-qd32-j1"), "{error}");
+    }
+
+    #[test]
+    fn nvme_in_ring_0_is_interrupted_or_polled_at_the_drivers_own_depth() {
+        let names = |glob, extent| -> Vec<String> {
+            let cases = select(NVME, 0, glob, extent).expect("cases");
+            cases.into_iter().map(|case| case.name).collect()
+        };
+        let default = names(None, Extent::Whole);
+        assert_eq!(default.len(), 16);
+        assert!(default.contains(&"randwrite-128k-qd32-j1-poll".to_string()));
+        assert_eq!(names(None, Extent::Quick).len(), 2);
+        assert_eq!(names(None, Extent::Count).len(), 8);
+        assert_eq!(
+            names(Some("randread-1m-qd128-j2-poll"), Extent::Whole).len(),
+            1
+        );
+        let large = select(NVME, 0, Some("*-1m-*"), Extent::Count).expect("cases");
+        for case in large {
+            assert_eq!(case.settings["io_queue_depth"], "1024");
+            assert_eq!(case.operations, Some(1365));
+        }
     }
 
     #[test]

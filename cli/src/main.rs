@@ -83,8 +83,9 @@ fn command() -> ExitCode {
         Command::Agent {
             ring,
             modules,
+            pci,
             counts,
-        } => agent::agent(ring, modules, counts),
+        } => agent::agent(ring, modules, pci.as_deref(), counts),
         Command::Mark { end } => Ok(agent::mark(end)),
         Command::GuestTests { modules } => agent::guest_tests(modules),
     };

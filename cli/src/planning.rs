@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{bail, Context, Error, Result};
-use ringfence_bench::case::{BlockLoad, Case, CaseKey, Engine, Operation, Workload, API};
+use ringfence_bench::case::{BlockLoad, Case, CaseKey, Engine, Operation, Workload, API, NVME};
 use ringfence_bench::operation;
 use ringfence_bench::plan::{Controls, Plan, WarmUp, FIRST_LOOK};
 
@@ -28,6 +28,16 @@ pub fn plan(arguments: &BenchArguments) -> Result<Plan> {
         if plan.rings() != [0] {
             return Err(Usage::error("--here is for ring 0; add --ring 0"));
         }
+        let nvme = plan.cases.iter().any(|case| case.driver == NVME);
+        if nvme != arguments.pci.is_some() {
+            return Err(Usage::error(match nvme {
+                true => {
+                    "--here: nvme needs a controller of its own, whose contents are lost; name \
+                         its PCI function by --pci"
+                }
+                false => "--pci: only nvme takes a PCI function; leave it out",
+            }));
+        }
         if plan.counts() {
             return Err(Usage::error(
                 "--here cannot count instructions, the lab's VM can; leave --here out",
@@ -46,12 +56,6 @@ pub fn plan(arguments: &BenchArguments) -> Result<Plan> {
 fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
     for driver in &arguments.drivers {
         drivers::check(driver)?;
-        let asked = arguments.ring != RingChoice::Three;
-        if asked && !drivers::runs_in(driver, 0) {
-            return Err(Usage::error(format!(
-                "{driver}: runs in ring 3 only so far; use --ring 3"
-            )));
-        }
     }
     let api = arguments.drivers.iter().any(|driver| driver == API);
     if api && arguments.drivers.iter().any(|driver| driver != API) {
@@ -78,8 +82,19 @@ fn from_arguments(arguments: &BenchArguments) -> Result<Plan> {
     for &ring in rings {
         let mut none = None;
         let before = cases.len();
-        for driver in wanted.iter().filter(|name| drivers::runs_in(name, ring)) {
-            // Those of a ring are the same for all drivers.
+        // In ring 0 subjects are a driver's own, so that it is a run of its own.
+        let wanted: Vec<&str> = match wanted[..] {
+            [_] => wanted.clone(),
+            _ if ring == 3 => wanted.clone(),
+            _ if arguments.drivers.is_empty() => vec![drivers::NULLBLK],
+            _ => {
+                return Err(Usage::error(format!(
+                    "{}: in ring 0 a run has one driver; make a run of each",
+                    wanted.join(", ")
+                )))
+            }
+        };
+        for driver in &wanted {
             let chosen = chosen_subjects(driver, ring, &arguments.subject)?;
             subjects.insert(ring, chosen);
             let glob = arguments.case.as_deref();
@@ -186,10 +201,13 @@ fn slowed(cases: &[Case], subjects: &BTreeMap<u8, Vec<String>>) -> Vec<CaseKey> 
     if cases.iter().any(|case| case.driver == API) {
         return Vec::new();
     }
-    let can = |ring: u8| ring == 3 || subjects[&ring][0] == "rust";
-    let rings = subjects.keys().filter(|ring| can(**ring));
     let first = |ring: &u8| cases.iter().find(|case| case.ring == *ring);
-    rings.filter_map(first).map(Case::key).collect()
+    let can = |case: &&Case| {
+        let ring = case.ring;
+        drivers::can_delay(&case.driver, ring) && (ring == 3 || subjects[&ring][0] == "rust")
+    };
+    let cases = subjects.keys().filter_map(first).filter(can);
+    cases.map(Case::key).collect()
 }
 
 fn clock_seed() -> u64 {
@@ -301,7 +319,12 @@ fn check(plan: &Plan) -> Result<()> {
         bail!("operations cannot be delayed; leave controls.slow empty");
     }
     for ring in plan.rings() {
-        let known = drivers::known_subjects(first, ring);
+        let of_ring: Vec<&Case> = plan.cases.iter().filter(|case| case.ring == ring).collect();
+        let driver = &of_ring[0].driver;
+        if ring == 0 && of_ring.iter().any(|case| case.driver != *driver) {
+            bail!("it has cases of several drivers in ring 0; make a plan of each");
+        }
+        let known = drivers::known_subjects(driver, ring);
         let subjects = plan.subjects.get(&ring).map_or(&[][..], Vec::as_slice);
         if subjects.is_empty() {
             bail!("it has cases of ring {ring}, but no subjects for it");
@@ -331,9 +354,6 @@ fn check_case(case: &Case) -> Result<()> {
     drivers::check(&case.driver)?;
     if case.ring != 0 && case.ring != 3 {
         bail!("ring is {}, must be 0 or 3", case.ring);
-    }
-    if !drivers::runs_in(&case.driver, case.ring) {
-        bail!("{} runs in ring 3 only so far", case.driver);
     }
     if case.name.is_empty() {
         bail!("it has no name");
@@ -452,8 +472,9 @@ mod tests {
         // A glob means the cases that it matches, of whichever driver.
         assert_eq!(drivers("--case *-irq1", 3), ["nullblk".to_string()].into());
         assert_eq!(drivers("--case *-shadow", 3), ["nvme".to_string()].into());
-        let error = parse("nvme --ring 0").expect_err("no module");
-        assert!(error.to_string().contains("--ring 3"), "{error}");
+        assert_eq!(drivers("nvme --ring 0", 0), ["nvme".to_string()].into());
+        let error = parse("nvme nullblk --ring 0").expect_err("two drivers");
+        assert!(error.to_string().contains("a run of each"), "{error}");
     }
 
     #[test]
@@ -464,6 +485,22 @@ mod tests {
         assert_eq!(samples("--ring 0"), 1920 + (16 * 3 + 4) * 40);
         assert_eq!(samples("--ring 0 --subject c,upstream"), 16 * 4 * 40);
         assert!(parse("--count").expect("counts").controls == Controls::default());
+    }
+
+    #[test]
+    fn nvme_in_ring_0_has_two_subjects_and_no_delay() {
+        let plan = parse("nvme --ring 0").expect("nvme");
+        assert_eq!(plan.subjects[&0], ["rust", "c"]);
+        assert!(plan.controls.again && plan.controls.slow.is_empty());
+        check(&plan).expect("a made plan passes its own check");
+        let mut plan = parse("nvme --ring both").expect("both rings");
+        assert_eq!(plan.controls.slow.len(), 1);
+        check(&plan).expect("a made plan passes its own check");
+        plan.cases
+            .extend(parse("--ring 0 --quick").expect("quick").cases);
+        let error = check(&plan).expect_err("two drivers in ring 0");
+        assert!(format!("{error:#}").contains("a plan of each"), "{error:#}");
+        assert!(parse("nvme --ring 0 --subject upstream").is_err());
     }
 
     #[test]

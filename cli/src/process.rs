@@ -33,17 +33,20 @@ pub struct ProcessLauncher {
     program: PathBuf,
     ring: u8,
     modules: Option<PathBuf>,
+    pci: Option<String>,
     /// Where callgrind writes, if the agents run under it.
     callgrind: Option<Callgrind>,
 }
 
 impl ProcessLauncher {
-    /// Boots of `ring`; `modules` holds the kernel modules of ring 0.
-    pub fn new(ring: u8, modules: Option<PathBuf>) -> Result<ProcessLauncher> {
+    /// Boots of `ring`; `modules` holds the kernel modules of ring 0, and `pci`
+    /// is the function that drivers of devices get there.
+    pub fn new(ring: u8, modules: Option<PathBuf>, pci: Option<String>) -> Result<ProcessLauncher> {
         Ok(ProcessLauncher {
             program: std::env::current_exe().context("this program's own path is unknown")?,
             ring,
             modules,
+            pci,
             callgrind: None,
         })
     }
@@ -64,6 +67,9 @@ impl ProcessLauncher {
         command.args(["agent", "--ring", &self.ring.to_string()]);
         if let Some(modules) = &self.modules {
             command.arg("--modules").arg(modules);
+        }
+        if let Some(pci) = &self.pci {
+            command.args(["--pci", pci]);
         }
         if let Some(callgrind) = &self.callgrind {
             command.arg("--counts").arg(callgrind.file());

@@ -63,6 +63,27 @@ fn here_is_one_boot_of_ring_0() {
 }
 
 #[test]
+fn here_a_controller_is_named_for_nvme_and_for_nothing_else() {
+    let here = ["--ring", "0", "--here"];
+    refuses(
+        &[&["bench", "nvme"], &here[..]].concat(),
+        2,
+        &["--pci", "lost"],
+    );
+    let pci = ["--pci", "0000:01:00.0"];
+    refuses(
+        &[&["bench", "nullblk"], &here[..], &pci].concat(),
+        2,
+        &["--pci"],
+    );
+    refuses(
+        &[&["bench", "nvme", "--ring", "0"], &pci[..]].concat(),
+        2,
+        &["--here"],
+    );
+}
+
+#[test]
 fn an_out_folder_that_holds_something_and_one_that_is_a_file() {
     let folder = folder();
     let old = folder.path().join("old");

@@ -14,10 +14,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use ringfence_bench::agent::{Launcher, Workbench};
-use ringfence_bench::case::{Case, API};
+use ringfence_bench::case::{Case, API, NVME};
 use ringfence_bench::plan::BootPlan;
 use serde::{Deserialize, Serialize};
 
+pub use host::devices::Devices;
 pub use host::lab::Lab;
 pub use host::machine::Count;
 pub use host::modules::MODULES;
@@ -26,6 +27,13 @@ pub use host::step::StepStatus;
 /// Where the VM's plugin puts the counts of a window and the agent finds them:
 /// a folder that host and guest share.
 pub(crate) const COUNTS: &str = "/lab/out/.counts";
+
+/// Where the VM's controllers tell how a driver set them up, in the same
+/// folder.
+pub(crate) const NVME_LOG: &str = "/lab/out/.nvme";
+
+/// The socket of QEMU's monitor, in a VM for tests.
+pub(crate) const MONITOR: &str = "/lab/out/.monitor";
 
 /// What a lab is made from and where it lives.
 pub struct Options {
@@ -48,18 +56,23 @@ pub trait Progress {
 }
 
 impl Lab {
-    /// Boots of this lab, for `bench::run`; with `count` their instructions
-    /// are counted, with `edus` they have PCI devices for operations. The lab
-    /// must be up.
-    pub fn launcher(&self, count: Option<Count>, edus: bool) -> Result<Box<dyn Launcher>> {
-        Ok(Box::new(self.vm_launcher(count, edus)?))
+    /// Boots of this lab, for `bench::run`, with such PCI devices; with `count`
+    /// their instructions are counted. The lab must be up.
+    pub fn launcher(&self, count: Option<Count>, devices: Devices) -> Result<Box<dyn Launcher>> {
+        Ok(Box::new(self.vm_launcher(count, devices)?))
     }
 }
 
 /// The ring-0 agent for a plan, on the running kernel; `modules` holds the
-/// `.ko` files.
-pub fn workbench(modules: PathBuf, plan: &BootPlan) -> Result<Box<dyn Workbench>> {
+/// `.ko` files, and `pci` is the address of the function that drivers of
+/// devices get, such as `0000:01:00.0`.
+pub fn workbench(
+    modules: PathBuf,
+    pci: Option<&str>,
+    plan: &BootPlan,
+) -> Result<Box<dyn Workbench>> {
     Ok(match plan.driver()? {
+        NVME => Box::new(guest::nvme::NvmeBench::new(modules, pci)?),
         API => {
             let device = |case: &Case| case.operation().is_ok_and(|one| one.device);
             let devices = plan.cases.iter().any(device);

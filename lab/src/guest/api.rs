@@ -232,7 +232,7 @@ impl ApiBench {
         };
         let counted = Counted {
             user: "the agent",
-            module: find(label)?.module,
+            modules: &[find(label)?.module],
             operations: 2 * iterations,
             times,
         };

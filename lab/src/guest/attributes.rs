@@ -6,7 +6,7 @@ use super::device::{Device, Disk};
 
 /// Queue attributes that are read as they are. Which of them block a verdict
 /// is the report's to decide.
-const QUEUE: [&str; 20] = [
+const QUEUE: [&str; 23] = [
     "add_random",
     "discard_max_bytes",
     "dma_alignment",
@@ -15,6 +15,7 @@ const QUEUE: [&str; 20] = [
     "io_timeout",
     "iostats",
     "logical_block_size",
+    "max_discard_segments",
     "max_hw_sectors_kb",
     "max_sectors_kb",
     "max_segment_size",
@@ -26,15 +27,27 @@ const QUEUE: [&str; 20] = [
     "rotational",
     "rq_affinity",
     "virt_boundary_mask",
+    "wbt_lat_usec",
     "write_cache",
+    "write_zeroes_max_bytes",
 ];
 
 /// Settings of C null_blk that change what it does; a driver without one of
 /// them behaves as if it were 0.
 const DRIVER: [&str; 4] = ["irqmode", "poll_queues", "memory_backed", "blocking"];
 
-/// Everything that can differ between two subjects, as it is now.
+/// Everything that can differ between two null block devices, as it is now.
 pub fn read_back(device: &Device, disk: &Disk) -> BTreeMap<String, String> {
+    let mut values = of_disk(disk);
+    for name in DRIVER {
+        let value = device.get(name).unwrap_or_else(|| "0".to_string());
+        values.insert(name.to_string(), value);
+    }
+    values
+}
+
+/// What can differ between two disks, whatever they are, as it is now.
+pub fn of_disk(disk: &Disk) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     for name in QUEUE {
         if let Some(value) = disk.queue(name) {
@@ -54,10 +67,6 @@ pub fn read_back(device: &Device, disk: &Disk) -> BTreeMap<String, String> {
         .and_then(|text| text.parse::<u64>().ok())
     {
         values.insert("size".into(), format!("{} MiB", sectors / 2048));
-    }
-    for name in DRIVER {
-        let value = device.get(name).unwrap_or_else(|| "0".to_string());
-        values.insert(name.to_string(), value);
     }
     values
 }

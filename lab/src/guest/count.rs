@@ -56,8 +56,8 @@ impl Window {
 pub struct Counted<'a> {
     /// What runs in user space.
     pub user: &'a str,
-    /// The module whose functions are told one by one.
-    pub module: &'a str,
+    /// The modules that are the driver.
+    pub modules: &'a [&'a str],
     /// Operations that the longer window has beyond the shorter.
     pub operations: u64,
     /// How many times both are counted. The least of each function is taken.
@@ -110,7 +110,8 @@ impl Counter {
                 address => match self.symbols.find(address) {
                     None => ("kernel", "unknown".into()),
                     Some(function) => {
-                        let own = function.module.as_deref() == Some(counted.module)
+                        let module = function.module.as_deref();
+                        let own = module.is_some_and(|name| counted.modules.contains(&name))
                             || function.name.starts_with(HELPER);
                         let space = if own { "module" } else { "kernel" };
                         (space, function.name.clone())
@@ -129,7 +130,7 @@ mod tests {
 
     const NULL_BLK: Counted = Counted {
         user: "fio and its libraries",
-        module: "null_blk",
+        modules: &["null_blk"],
         operations: 1,
         times: 1,
     };

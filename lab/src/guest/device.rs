@@ -81,9 +81,9 @@ impl Device {
             self.get("index").map(|index| format!("nullb{index}")),
         ];
         for name in names.into_iter().flatten() {
-            let sysfs = Path::new("/sys/block").join(&name);
-            if sysfs.exists() {
-                return Ok(Disk { name, sysfs });
+            let disk = Disk::named(&name);
+            if disk.sysfs.exists() {
+                return Ok(disk);
             }
         }
         bail!(
@@ -130,6 +130,14 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// The disk of that name in `/sys/block`.
+    pub fn named(name: &str) -> Disk {
+        Disk {
+            name: name.to_string(),
+            sysfs: Path::new("/sys/block").join(name),
+        }
+    }
+
     /// Its device node.
     pub fn node(&self) -> PathBuf {
         Path::new("/dev").join(&self.name)

@@ -12,12 +12,12 @@ use ringfence_bench::case::Case;
 use ringfence_bench::control::{Control, Label};
 
 use super::attributes;
-use super::count::{Counted, Counter, Window};
+use super::count::Counter;
 use super::device::{mount_configfs, Device, Disk};
 use super::environment;
-use super::events::Events;
 use super::fio;
 use super::module;
+use super::sample::{self, Count};
 use super::settings::Settings;
 
 /// A subject and where the kernel has it.
@@ -291,18 +291,6 @@ impl NullblkBench {
     }
 }
 
-/// A counted window of a case, and the fewest events that there were in one.
-fn window(case: &Case, node: &Path, least: &mut Option<Events>) -> Result<Window> {
-    let before = Events::read(DOORBELLS);
-    let window = fio::window(case, node)?;
-    let since = Events::read(DOORBELLS).since(&before);
-    *least = Some(match least.take() {
-        Some(so_far) => so_far.least(&since),
-        None => since,
-    });
-    Ok(window)
-}
-
 impl Workbench for NullblkBench {
     fn environment(&mut self) -> Result<BTreeMap<String, String>> {
         if fio::version().is_none() {
@@ -388,36 +376,19 @@ impl Workbench for NullblkBench {
                 bail!("ring 0: {label} is measured before it is set up");
             };
             taken(match case.operations {
-                None => timed(case, present)?,
+                None => sample::timed(case, &present.disk.node(), DOORBELLS)?,
                 Some(short) => {
-                    if self.counter.is_none() {
-                        // fio is in memory from here on.
-                        fio::window(case, &present.disk.node())?;
-                        self.counter = Some(Counter::new()?);
-                    }
-                    let counter = self.counter.as_ref().context("made above")?;
-                    let long = Case {
-                        operations: Some(3 * short),
-                        ..case.clone()
-                    };
-                    let counted = Counted {
-                        user: "fio and its libraries",
-                        module: find(label)?.module,
-                        operations: 2 * short * u64::from(case.jobs()),
+                    let count = Count {
+                        case,
+                        short,
+                        modules: &[find(label)?.module],
                         times: DISKS,
+                        doorbells: DOORBELLS,
                     };
-                    let mut events = [None, None];
-                    let mut measured = counter.measure(&counted, || {
+                    count.sample(&mut self.counter, || {
                         present.renew()?;
-                        let node = present.disk.node();
-                        let [few, many] = &mut events;
-                        Ok([window(case, &node, few)?, window(&long, &node, many)?])
-                    })?;
-                    if let [Some(few), Some(many)] = &events {
-                        let each = many.since(few).each_of(counted.operations as f64);
-                        measured.extra.extend(each);
-                    }
-                    measured
+                        Ok(present.disk.node())
+                    })?
                 }
             })?;
         }
@@ -442,18 +413,6 @@ impl Drop for NullblkBench {
     fn drop(&mut self) {
         let _ = self.finish();
     }
-}
-
-/// Times a case on a device that is set up. Events are those of fio's start, its
-/// ramp and the measured time; the first has few of them, and the others have
-/// operations at one rate.
-fn timed(case: &Case, present: &Present) -> Result<Measured> {
-    let before = Events::read(DOORBELLS);
-    let mut measured = fio::measure(case, &present.disk.node())?;
-    let events = Events::read(DOORBELLS).since(&before);
-    let operations = measured.value * (case.ramp_ms + case.runtime_ms) as f64 / 1e3;
-    measured.extra.extend(events.each_of(operations));
-    Ok(measured)
 }
 
 /// Percent of an operation's time that a label is to be delayed by.

@@ -9,6 +9,7 @@ use anyhow::Result;
 use ringfence_bench::folder::write_whole;
 
 use super::cache::Cache;
+use super::devices::Devices;
 use super::machine::{Accelerator, Machine, Mode, Run};
 use super::step::{Stamp, Step};
 
@@ -71,7 +72,7 @@ fn boots(cache: &Cache, accelerator: Accelerator) -> Result<Result<f64, String>>
         cache,
         accelerator,
         count: None,
-        edus: false,
+        devices: Devices::None,
     };
     let run = Run::new(cache, "probe")?;
     let mut child = machine.start(Mode::Probe, &run)?;

@@ -44,7 +44,8 @@ agent | tests)
     stty raw -echo <&3
     echo "ringfence: ready" >&3
     if [ "$mode" = agent ]; then
-        /lab/bin/ringfence agent --ring 0 --modules /lab/modules <&3 >&3
+        pci=$(setting pci)
+        /lab/bin/ringfence agent --ring 0 --modules /lab/modules ${pci:+--pci "$pci"} <&3 >&3
     else
         /lab/bin/ringfence guest-tests --modules /lab/modules <&3 >&3
     fi

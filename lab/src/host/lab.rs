@@ -12,6 +12,7 @@ use super::accelerator;
 use super::attribution;
 use super::boot;
 use super::cache::Cache;
+use super::devices::Devices;
 use super::kernel::Kernel;
 use super::link::{Vm, VmLauncher};
 use super::machine::{forget_status, Accelerator, Count, Machine, Mode, Run};
@@ -264,7 +265,7 @@ impl Lab {
     }
 
     /// Boots of this lab.
-    pub(crate) fn vm_launcher(&self, count: Option<Count>, edus: bool) -> Result<VmLauncher> {
+    pub(crate) fn vm_launcher(&self, count: Option<Count>, devices: Devices) -> Result<VmLauncher> {
         self.usable()?;
         let lock = self.cache.lock()?;
         forget_status(&self.cache.lab().join("out"));
@@ -277,7 +278,7 @@ impl Lab {
             self.cache.clone(),
             accelerator,
             count,
-            edus,
+            devices,
             lock,
         ))
     }
@@ -287,7 +288,7 @@ impl Lab {
             cache: &self.cache,
             accelerator: accelerator::known(&self.cache),
             count: None,
-            edus: true,
+            devices: Devices::Tests,
         }
     }
 

@@ -14,6 +14,7 @@ use ringfence_bench::plan::BootPlan;
 use ringfence_bench::sample::Event;
 
 use super::cache::{Cache, Lock};
+use super::devices::Devices;
 use super::machine::{Accelerator, Count, Machine, Mode, Run};
 
 /// A guest that says nothing for this long, beyond the time it was asked to
@@ -33,25 +34,25 @@ pub struct VmLauncher {
     cache: Arc<Cache>,
     accelerator: Accelerator,
     count: Option<Count>,
-    edus: bool,
+    devices: Devices,
     _lock: Lock,
 }
 
 impl VmLauncher {
     /// Keeps the lab for this process while it lives. `count` boots VMs whose
-    /// instructions are counted, `edus` such with PCI devices for operations.
+    /// instructions are counted.
     pub fn new(
         cache: Arc<Cache>,
         accelerator: Accelerator,
         count: Option<Count>,
-        edus: bool,
+        devices: Devices,
         lock: Lock,
     ) -> VmLauncher {
         VmLauncher {
             cache,
             accelerator,
             count,
-            edus,
+            devices,
             _lock: lock,
         }
     }
@@ -67,7 +68,7 @@ impl Launcher for VmLauncher {
             cache: &self.cache,
             accelerator: self.accelerator,
             count: self.count,
-            edus: self.edus,
+            devices: self.devices,
         };
         let mut all = machine.describe()?;
         if self.count.is_some() {
@@ -85,7 +86,7 @@ impl Launcher for VmLauncher {
             cache: &self.cache,
             accelerator: self.accelerator,
             count: self.count,
-            edus: self.edus,
+            devices: self.devices,
         };
         let vm = Vm::start(&machine, Mode::Agent, &format!("boot{number}"))?;
         Ok(Box::new(VmLink { vm, limit: SILENCE }))

@@ -10,9 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 
 use super::cache::Cache;
+use super::devices::Devices;
 use super::plugin::PLUGIN;
 use super::root;
-use crate::guest::api::SUBJECTS;
 use crate::COUNTS;
 
 /// Folders of past boots that are kept for reading.
@@ -184,8 +184,8 @@ pub struct Machine<'a> {
     pub accelerator: Accelerator,
     /// What its instructions are counted with, which only TCG can.
     pub count: Option<Count>,
-    /// Whether it has a PCI device `edu` for each subject of `api`.
-    pub edus: bool,
+    /// Its PCI devices.
+    pub devices: Devices,
 }
 
 impl Machine<'_> {
@@ -210,8 +210,9 @@ impl Machine<'_> {
             None => String::new(),
         };
         let append = format!(
-            "console=ttyS0 loglevel=5 panic=-1{quiet} ringfence.mode={} ringfence.run={run}{extra}",
-            mode.name()
+            "console=ttyS0 loglevel=5 panic=-1{quiet} ringfence.mode={} ringfence.run={run}{}{extra}",
+            mode.name(),
+            self.devices.parameters()
         );
         let console = format!("file:/lab/run/{run}/console.log");
         let share = |path: &str, tag: &str, flags: &str| {
@@ -254,11 +255,7 @@ impl Machine<'_> {
         if self.counts_time() {
             all.extend(["-icount", "shift=0,sleep=on"].map(str::to_string));
         }
-        if self.edus {
-            for _ in 0..SUBJECTS.len() {
-                all.extend(["-device", "edu"].map(str::to_string));
-            }
-        }
+        all.extend(self.devices.arguments());
         if self.count.is_some() {
             all.push("-plugin".into());
             all.push(format!("file={PLUGIN},out={COUNTS}"));
@@ -271,9 +268,37 @@ impl Machine<'_> {
         matches!(self.count, Some(Count::One | Count::OneOfTwo))
     }
 
+    /// QEMU and what starts it.
+    ///
+    /// Where requests of a controller are counted, QEMU has one processor of
+    /// the host's, and its main loop, which is the controller, goes before the
+    /// guest's processors there. So a request whose doorbell rings is completed
+    /// before the guest's next instruction, and how often the guest is
+    /// interrupted, goes idle or asks in vain is no chance of the host's.
+    fn program(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        if self.count.is_some() && self.devices == Devices::Nvme {
+            let first = first_processor().to_string();
+            let before = [
+                "taskset",
+                "-c",
+                &first,
+                "chrt",
+                "--reset-on-fork",
+                "--fifo",
+                "1",
+            ];
+            all.extend(before.map(str::to_string));
+        }
+        all.push("qemu-system-x86_64".into());
+        all
+    }
+
     /// QEMU for one boot, not started.
     pub fn command(&self, mode: Mode, run: &Run, extra: &str) -> Command {
-        let mut command = root::command(self.cache, "qemu-system-x86_64");
+        let program = self.program();
+        let mut command = root::command(self.cache, &program[0]);
+        command.args(&program[1..]);
         command.args(self.arguments(mode, &run.id, extra));
         command
     }
@@ -294,7 +319,7 @@ impl Machine<'_> {
     /// What results say of this machine and its host.
     pub fn describe(&self) -> Result<BTreeMap<String, String>> {
         let version = root::output(self.cache, "qemu-system-x86_64", &["--version"])?;
-        let mut command = vec!["qemu-system-x86_64".to_string()];
+        let mut command = self.program();
         command.extend(self.arguments(Mode::Agent, "ID", ""));
         let shown: Vec<String> = command.into_iter().map(quoted).collect();
         let mut all = host();
@@ -321,6 +346,16 @@ fn host() -> BTreeMap<String, String> {
         ("host_cpu".to_string(), model.trim().to_string()),
         ("host_cpus".to_string(), cpus.to_string()),
     ])
+}
+
+/// The first processor of the host that this process may use.
+fn first_processor() -> usize {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let list = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let first = list.and_then(|list| list.trim().split(['-', ',']).next()?.parse().ok());
+    first.unwrap_or(0)
 }
 
 fn quoted(argument: String) -> String {
@@ -351,7 +386,7 @@ mod tests {
             cache: &cache,
             accelerator: Accelerator::Tcg,
             count: None,
-            edus: false,
+            devices: Devices::None,
         };
         let line = machine.arguments(Mode::Agent, "7", "").join(" ");
         assert!(line.contains("-cpu Opteron_G3") && line.contains("-accel tcg,thread=multi"));
@@ -367,7 +402,7 @@ mod tests {
                 cache: &cache,
                 accelerator: Accelerator::Tcg,
                 count: Some(count),
-                edus: true,
+                devices: Devices::Operations,
             };
             machine.arguments(Mode::Agent, "7", "").join(" ")
         };
@@ -384,6 +419,35 @@ mod tests {
             assert!(line.contains(&format!("-plugin file={PLUGIN},out={COUNTS}")));
             assert!(!line.contains("nokaslr") && line.contains(" norandmaps "));
         }
+    }
+
+    #[test]
+    fn where_a_controllers_requests_are_counted_it_goes_before_the_guest() {
+        let cache = Cache::find(Some(Path::new("/tmp/none"))).unwrap();
+        let machine = |count, devices| Machine {
+            cache: &cache,
+            accelerator: Accelerator::Tcg,
+            count,
+            devices,
+        };
+        let counting = machine(Some(Count::One), Devices::Nvme);
+        assert!(counting
+            .program()
+            .join(" ")
+            .contains("chrt --reset-on-fork --fifo 1 qemu"));
+        let line = counting.arguments(Mode::Agent, "7", "").join(" ");
+        assert!(line.contains(" -device nvme,") && line.contains(" ringfence.pci=0000:00:10.0"));
+        for other in [
+            machine(None, Devices::Nvme),
+            machine(Some(Count::One), Devices::Operations),
+        ] {
+            assert_eq!(other.program(), ["qemu-system-x86_64"]);
+        }
+        let tests = machine(None, Devices::Tests)
+            .arguments(Mode::Tests, "7", "")
+            .join(" ");
+        assert!(tests.contains("-device edu") && tests.contains("-device pcie-root-port,id=port1"));
+        assert!(tests.contains("-mon chardev=monitor") && !tests.contains("ringfence.pci"));
     }
 
     #[test]

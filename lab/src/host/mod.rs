@@ -5,6 +5,7 @@ mod attribution;
 pub mod boot;
 pub mod cache;
 pub mod config;
+pub mod devices;
 pub mod kernel;
 pub mod lab;
 pub mod link;

@@ -1,0 +1,99 @@
+//! PCI devices of a VM, beside what it needs to boot.
+
+use crate::guest::api::SUBJECTS;
+use crate::{MONITOR, NVME_LOG};
+
+/// Which devices a VM has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Devices {
+    /// None.
+    None,
+    /// An `edu` for each subject of `api`.
+    Operations,
+    /// The NVMe controller that is measured. There is one, which every subject
+    /// gets in turn: nothing of the device then differs between them.
+    Nvme,
+    /// What the guest tests need: an `edu` for each subject of `api`, empty
+    /// slots, and QEMU's monitor, by which the guest puts controllers of any
+    /// shape into them and takes them out again.
+    Tests,
+}
+
+/// The slot of the controller that is measured, in QEMU's words.
+const SLOT: &str = "10";
+
+/// The same as the guest's kernel calls it.
+const ADDRESS: &str = "0000:00:10.0";
+
+/// Bytes of its namespace.
+const SIZE: u64 = 8 << 30;
+
+/// Empty slots of a VM for tests.
+const PORTS: u32 = 2;
+
+/// What a controller tells in its log while a driver sets it up: queues, and
+/// the page of its doorbells in memory. Nothing of it is told for a request.
+const EVENTS: [&str; 3] = [
+    "pci_nvme_create_sq",
+    "pci_nvme_create_cq",
+    "pci_nvme_dbbuf_config",
+];
+
+impl Devices {
+    /// QEMU's arguments for them.
+    pub fn arguments(self) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut add = |option: &str, value: String| all.extend([option.to_string(), value]);
+        if matches!(self, Devices::Operations | Devices::Tests) {
+            for _ in 0..SUBJECTS.len() {
+                add("-device", "edu".into());
+            }
+        }
+        if matches!(self, Devices::Nvme | Devices::Tests) {
+            for event in EVENTS {
+                add("-trace", event.into());
+            }
+            add("-D", NVME_LOG.into());
+        }
+        match self {
+            Devices::None | Devices::Operations => {}
+            Devices::Nvme => {
+                // A medium without contents: what is read is zeroes, so that
+                // buffers are written as with any other, and no request waits
+                // for the host.
+                let medium = format!("driver=null-co,node-name=bench,size={SIZE},read-zeroes=on");
+                add("-blockdev", medium);
+                add(
+                    "-device",
+                    format!("nvme,serial=ringfence,drive=bench,addr={SLOT}"),
+                );
+            }
+            Devices::Tests => {
+                for port in 0..PORTS {
+                    add(
+                        "-device",
+                        format!("pcie-root-port,id=port{port},chassis={}", port + 1),
+                    );
+                }
+                // The monitor's line ends at a serial port of the guest.
+                let socket = format!("socket,path={MONITOR}");
+                add(
+                    "-chardev",
+                    format!("{socket},id=monitor,server=on,wait=off"),
+                );
+                add("-mon", "chardev=monitor,mode=control".into());
+                add("-chardev", format!("{socket},id=guest"));
+                add("-serial", "chardev:guest".into());
+            }
+        }
+        all
+    }
+
+    /// Kernel parameters that tell the guest of them.
+    pub fn parameters(self) -> String {
+        match self {
+            Devices::Nvme => format!(" ringfence.pci={ADDRESS}"),
+            _ => String::new(),
+        }
+    }
+}
