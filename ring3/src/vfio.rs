@@ -13,6 +13,8 @@ mod function;
 mod interrupts;
 mod pages;
 mod sysfs;
+#[cfg(test)]
+mod tests;
 
 pub use address::Address;
 pub use bar::{Bar, BarDoorbell};

@@ -135,6 +135,13 @@ impl Device for ModelDevice {
     }
 }
 
+impl Drop for ModelDevice {
+    /// Whoever drives it frees its memory next.
+    fn drop(&mut self) {
+        self.isolate();
+    }
+}
+
 /// Its registers.
 #[derive(Clone)]
 pub struct ModelRegisters(Arc<Mutex<Controller<DeviceSide>>>);

@@ -16,16 +16,16 @@ const NODE: Duration = Duration::from_secs(5);
 /// A function that vfio-pci has. When this is dropped, it goes back to the
 /// driver that it had.
 pub(super) struct Binding {
-    host: Host,
-    address: Address,
+    pub(super) host: Host,
+    pub(super) address: Address,
     /// What there is to undo.
-    before: Option<Before>,
+    pub(super) before: Option<Before>,
 }
 
 /// How a function was bound.
-struct Before {
-    driver: Option<String>,
-    driver_override: Option<String>,
+pub(super) struct Before {
+    pub(super) driver: Option<String>,
+    pub(super) driver_override: Option<String>,
 }
 
 impl Binding {
