@@ -5,6 +5,7 @@ use std::fs::File;
 use anyhow::{Context, Result};
 
 use super::cache::Cache;
+use super::machine::Accelerator;
 use crate::guest::api::SUBJECTS;
 use crate::{MONITOR, NVME_LOG};
 
@@ -20,8 +21,8 @@ pub enum Devices {
     Nvme,
     /// What the guest tests need: an `edu` for each subject of `api`, an NVMe
     /// controller with two namespaces, which is a shape that cannot be made
-    /// later, empty slots, and QEMU's monitor, by which the guest puts
-    /// controllers of other shapes into them and takes them out again.
+    /// later, one for user space, empty slots, and QEMU's monitor, by which the
+    /// guest puts controllers of other shapes into them and takes them out again.
     Tests,
 }
 
@@ -40,6 +41,17 @@ const PORTS: u32 = 3;
 /// Files of those namespaces, in the root, and the bytes of each.
 const NAMESPACES: [&str; 2] = ["/lab/out/.namespace1", "/lab/out/.namespace2"];
 const NAMESPACE_SIZE: u64 = 64 << 20;
+
+/// The slot of the controller that tests use from user space.
+const USER_SLOT: &str = "11";
+
+/// The same as the guest's kernel calls it.
+pub const USER_ADDRESS: &str = "0000:00:11.0";
+
+/// An IOMMU, by which user space gets a controller, and parameters with which
+/// the kernel itself does without.
+const IOMMU: &str = "intel-iommu,intremap=on,caching-mode=on";
+const IOMMU_PARAMETERS: &str = " intel_iommu=on iommu=pt";
 
 /// What a controller tells in its log while a driver sets it up: queues, and
 /// the page of its doorbells in memory. Nothing of it is told for a request.
@@ -64,10 +76,29 @@ impl Devices {
         Ok(())
     }
 
+    /// Whether user space gets some of them, by an IOMMU.
+    fn iommu(self) -> bool {
+        matches!(self, Devices::Nvme | Devices::Tests)
+    }
+
+    /// The board that they are on.
+    pub fn board(self, accelerator: Accelerator) -> &'static str {
+        match (self.iommu(), accelerator) {
+            (false, _) => "q35",
+            // An IOMMU that remaps interrupts wants them in QEMU's hands.
+            (true, Accelerator::Tcg) => "q35,kernel-irqchip=off",
+            (true, Accelerator::Kvm) => "q35,kernel-irqchip=split",
+        }
+    }
+
     /// QEMU's arguments for them.
     pub fn arguments(self) -> Vec<String> {
         let mut all = Vec::new();
         let mut add = |option: &str, value: String| all.extend([option.to_string(), value]);
+        // Before what is behind it.
+        if self.iommu() {
+            add("-device", IOMMU.into());
+        }
         if matches!(self, Devices::Operations | Devices::Tests) {
             for _ in 0..SUBJECTS.len() {
                 add("-device", "edu".into());
@@ -93,6 +124,13 @@ impl Devices {
                 );
             }
             Devices::Tests => {
+                // What is written goes to a file that ends with QEMU.
+                let medium = "driver=null-co,size=64M,read-zeroes=on,snapshot=on";
+                add("-drive", format!("if=none,id=user,{medium}"));
+                add(
+                    "-device",
+                    format!("nvme,serial=user,drive=user,addr={USER_SLOT}"),
+                );
                 for port in 0..PORTS {
                     add(
                         "-device",
@@ -132,8 +170,9 @@ impl Devices {
     /// Kernel parameters that tell the guest of them.
     pub fn parameters(self) -> String {
         match self {
-            Devices::Nvme => format!(" ringfence.pci={ADDRESS}"),
-            _ => String::new(),
+            Devices::Nvme => format!("{IOMMU_PARAMETERS} ringfence.pci={ADDRESS}"),
+            Devices::Tests => IOMMU_PARAMETERS.into(),
+            Devices::None | Devices::Operations => String::new(),
         }
     }
 }
