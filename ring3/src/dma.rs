@@ -6,7 +6,9 @@
 //! data race; barriers are the kit's.
 
 use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
+use std::fs::File;
 use std::hint::assert_unchecked;
+use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{
@@ -16,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kit::dma::{Coherent, Dma, Segment, Word};
 use kit::memory::{OutOfMemory, PAGE_SIZE};
+use memmap2::{MmapOptions, MmapRaw};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Memory that one device can reach; a handle to it.
@@ -26,8 +29,8 @@ pub struct Arena(Arc<Pages>);
 ///
 /// # Invariants
 ///
-/// `base` points to `count` pages, initialised, that live as long as this and
-/// are accessed by [`copy_from`], [`copy_to`] and atomics only.
+/// `base` points to `count` pages, initialised, that live as long as this
+/// (allocated, or mapped by `file`) and are accessed by [`copy_from`], [`copy_to`] and atomics only.
 struct Pages {
     base: NonNull<u8>,
     count: usize,
@@ -38,6 +41,8 @@ struct Pages {
     /// Where the search for free pages begins; the lock of whoever takes some.
     search: Mutex<usize>,
     isolated: AtomicBool,
+    /// What keeps them mapped, if they are a file's.
+    file: Option<MmapRaw>,
 }
 
 // SAFETY: The memory is the arena's own, not bound to a thread.
@@ -70,8 +75,10 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: Allocated with this layout; every claim has let go of it.
-        unsafe { dealloc(self.base.as_ptr(), Pages::layout(self.count)) };
+        if self.file.is_none() {
+            // SAFETY: Allocated with this layout; every claim has let go of it.
+            unsafe { dealloc(self.base.as_ptr(), Pages::layout(self.count)) };
+        }
     }
 }
 
@@ -88,13 +95,47 @@ impl Arena {
         assert!(bus.checked_add(layout.size() as u64).is_some());
         // SAFETY: The layout's size is not zero.
         let base = unsafe { alloc_zeroed(layout) };
+        let base = NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout));
+        Arena::of(base, pages, bus, None)
+    }
+
+    /// An arena of so many pages of a file, from `offset` on, that another
+    /// process has as its device's memory. Nobody may shorten the file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be mapped or is too short.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Arena::new), and for an offset that is no multiple of the page
+    /// size.
+    pub fn of_file(file: &File, offset: u64, pages: usize, bus: u64) -> io::Result<Arena> {
+        assert!(pages > 0 && (bus | offset) % PAGE_SIZE as u64 == 0);
+        let length = Pages::layout(pages).size();
+        assert!(bus.checked_add(length as u64).is_some());
+        let end = offset.checked_add(length as u64);
+        if end.is_none_or(|end| file.metadata().is_ok_and(|data| data.len() < end)) {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        let map = MmapOptions::new()
+            .offset(offset)
+            .len(length)
+            .map_raw(file)?;
+        let base = NonNull::new(map.as_mut_ptr()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Arena::of(base, pages, bus, Some(map)))
+    }
+
+    /// By the invariant of [`Pages`], which its callers establish.
+    fn of(base: NonNull<u8>, pages: usize, bus: u64, file: Option<MmapRaw>) -> Arena {
         Arena(Arc::new(Pages {
-            base: NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout)),
+            base,
             count: pages,
             bus,
             taken: (0..pages).map(|_| AtomicBool::new(false)).collect(),
             search: Mutex::new(0),
             isolated: AtomicBool::new(false),
+            file,
         }))
     }
 
@@ -484,6 +525,8 @@ unsafe fn copy_to(to: *mut u8, from: *const u8, count: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Seek, SeekFrom, Write};
+
     use super::*;
 
     const BUS: u64 = 0x4000_0000;
@@ -547,6 +590,24 @@ mod tests {
         assert!(!arena.device_read(second.address(), &mut bytes));
         arena.isolate(false);
         assert!(arena.device_read(second.address(), &mut bytes));
+    }
+
+    #[test]
+    fn an_arena_of_a_file_is_the_files_bytes() {
+        let mut file = tempfile::tempfile().expect("a folder for temporary files");
+        file.set_len(4 * PAGE_SIZE as u64).expect("room");
+        let arena = Arena::of_file(&file, PAGE_SIZE as u64, 3, BUS).expect("long enough");
+        assert!(Arena::of_file(&file, PAGE_SIZE as u64, 4, BUS).is_err());
+        let mut block = arena.take(2 * PAGE_SIZE).expect("room");
+        block.copy_from_slice(4090, b"across two pages");
+        let mut bytes = [0; 16];
+        file.seek(SeekFrom::Start(4096 + 4090)).expect("a file");
+        file.read_exact(&mut bytes).expect("as long");
+        assert_eq!(&bytes, b"across two pages");
+        file.seek(SeekFrom::Start(4096)).expect("a file");
+        file.write_all(b"the other way").expect("room");
+        assert_eq!(block.copy_to_slice(0, &mut bytes[..13]), 13);
+        assert_eq!(&bytes[..13], b"the other way");
     }
 
     #[test]
