@@ -379,7 +379,12 @@ impl State {
     /// were mapped to those.
     fn attach(&mut self, queues: &Queues) -> Result {
         let shape = queues.shape().queues;
-        if self.pairs.len() != (shape.submit + shape.poll) as usize {
+        let count = shape.submit + shape.poll;
+        let mut numbers = self.pairs.iter().map(|pair| u32::from(pair.number));
+        if self.pairs.len() != count as usize
+            || !numbers.all(|number| (1..=count).contains(&number))
+        {
+            // They stay here until the controller has stopped.
             return Err(ENOSPC);
         }
         while let Some(pair) = self.pairs.pop() {
