@@ -12,6 +12,7 @@ pub mod module;
 pub mod nullblk;
 pub mod nvme;
 mod nvme_log;
+mod nvme_user;
 pub mod pci;
 pub mod sample;
 pub mod settings;
