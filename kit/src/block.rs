@@ -328,9 +328,15 @@ pub struct Limits {
     /// is not the first, and wherever one ends that is not the last; 0 for no
     /// such rule (`virt_boundary_mask`).
     pub virt_boundary_mask: u32,
+    /// Pieces of memory of the largest request, at most 65535; 0 leaves it to
+    /// the ring (`max_segments`).
+    pub max_segments: u32,
     /// Sectors of the largest discard; 0 for a device that does none
     /// (`max_hw_discard_sectors`).
     pub max_discard_sectors: u32,
+    /// Sectors of the largest write of zeroes; 0 for a device that does none
+    /// (`max_write_zeroes_sectors`).
+    pub max_write_zeroes_sectors: u32,
     /// Whether the device has a volatile write cache, so that flushes are
     /// needed (`BLK_FEAT_WRITE_CACHE`).
     pub write_cache: bool,

@@ -8,6 +8,8 @@
 mod command;
 mod data;
 mod disk;
+mod gendisk;
+mod hardware;
 mod operations;
 mod poll_queue;
 mod request;
@@ -15,6 +17,7 @@ mod shared;
 mod tag_set;
 
 pub use disk::Disk;
+pub use hardware::{Hardware, HardwareQueues, Shape};
 pub use tag_set::{Flags, TagSet};
 
 use request::Request;

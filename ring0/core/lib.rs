@@ -14,8 +14,14 @@
 
 pub mod block;
 pub mod bound;
+pub mod clock;
+pub mod dma;
 pub mod global;
+pub mod lock;
 pub mod memory;
+pub mod pci;
+mod pci_shim;
 pub mod rcu;
 mod shim;
 mod versions;
+pub mod worker;

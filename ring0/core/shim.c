@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/blk-mq.h>
+#include <linux/blk-mq-dma.h>
+#include <linux/dma-mapping.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
@@ -112,6 +114,137 @@ unsigned long rf_copy(void *bio_slot, void *iter_slot, void *buffer,
 unsigned char rf_add_to_batch(void *rq, void *batch, unsigned char failed)
 {
 	return blk_mq_add_to_batch(rq, batch, failed, blk_mq_end_request_batch);
+}
+
+enum { RF_MAPPED_ONE = 1, RF_MAPPED_IOVA, RF_MAPPED_LIST };
+
+static_assert(sizeof(struct dma_iova_state) <=
+	      sizeof(((struct rf_command *)NULL)->iova));
+
+static bool rf_map_one(struct request *rq, struct device *device,
+		       struct rf_command *command, struct rf_segment *room)
+{
+	struct bio_vec segment = req_bvec(rq);
+
+	room->address = dma_map_bvec(device, &segment, rq_dma_dir(rq), 0);
+	if (dma_mapping_error(device, room->address))
+		return false;
+	room->length = segment.bv_len;
+	command->address = room->address;
+	command->length = segment.bv_len;
+	command->mapped = RF_MAPPED_ONE;
+	return true;
+}
+
+static void rf_unmap_list(struct request *rq, struct device *device,
+			  const struct rf_segment *list, unsigned int count)
+{
+	while (count--)
+		dma_unmap_phys(device, list[count].address, list[count].length,
+			       rq_dma_dir(rq), 0);
+}
+
+static noinline unsigned int rf_map_many(struct request *rq,
+					 struct device *device,
+					 struct rf_command *command,
+					 struct rf_segment *room,
+					 unsigned int most)
+{
+	struct dma_iova_state *state = (void *)command->iova;
+	struct blk_dma_iter iter;
+	unsigned int count = 0;
+
+	if (!blk_rq_dma_map_iter_start(rq, device, state, &iter))
+		return 0;
+	command->length = blk_rq_payload_bytes(rq);
+	command->list = NULL;
+	if (dma_use_iova(state)) {
+		room->address = iter.addr;
+		room->length = iter.len;
+		command->mapped = RF_MAPPED_IOVA;
+		return 1;
+	}
+	do {
+		if (count == most) {
+			iter.status = BLK_STS_IOERR;
+			rf_unmap_list(rq, device, room, count);
+			dma_unmap_phys(device, iter.addr, iter.len,
+				       rq_dma_dir(rq), 0);
+			return 0;
+		}
+		room[count].address = iter.addr;
+		room[count++].length = iter.len;
+	} while (blk_rq_dma_map_iter_next(rq, device, &iter));
+	if (iter.status != BLK_STS_OK)
+		goto unmap;
+	if (dma_need_unmap(device)) {
+		command->list = kmemdup(room, count * sizeof(*room),
+					GFP_ATOMIC | __GFP_NOWARN);
+		if (!command->list)
+			goto unmap;
+	}
+	command->count = count;
+	command->mapped = RF_MAPPED_LIST;
+	return count;
+unmap:
+	rf_unmap_list(rq, device, room, count);
+	return 0;
+}
+
+unsigned int rf_map(void *request, void *device, struct rf_segment *room,
+		    unsigned int most)
+{
+	struct request *rq = request;
+	struct rf_command *command = blk_mq_rq_to_pdu(rq);
+
+	if (likely(blk_rq_nr_phys_segments(rq) == 1 && most &&
+		   req_bvec(rq).bv_len == blk_rq_payload_bytes(rq)))
+		return rf_map_one(rq, device, command, room);
+	return rf_map_many(rq, device, command, room, most);
+}
+
+static noinline void rf_unmap_many(struct request *rq, struct device *device,
+				   struct rf_command *command)
+{
+	struct dma_iova_state *state = (void *)command->iova;
+
+	if (command->mapped == RF_MAPPED_IOVA) {
+		dma_iova_destroy(device, state, command->length, rq_dma_dir(rq),
+				 0);
+	} else if (command->list) {
+		rf_unmap_list(rq, device, command->list, command->count);
+		kfree(command->list);
+		command->list = NULL;
+	}
+}
+
+void rf_unmap(void *request, void *device)
+{
+	struct request *rq = request;
+	struct rf_command *command = blk_mq_rq_to_pdu(rq);
+
+	if (likely(command->mapped == RF_MAPPED_ONE))
+		dma_unmap_phys(device, command->address, command->length,
+			       rq_dma_dir(rq), 0);
+	else if (command->mapped)
+		rf_unmap_many(rq, device, command);
+	command->mapped = 0;
+}
+
+void rf_end(void *request, void *device, void *batch, unsigned char status)
+{
+	struct request *rq = request;
+	struct rf_command *command = blk_mq_rq_to_pdu(rq);
+
+	rf_unmap(rq, device);
+	command->overdue = 0;
+	command->attempts = 0;
+	command->status = status;
+	if (blk_mq_complete_request_remote(rq))
+		return;
+	if (!blk_mq_add_to_batch(rq, batch, status != BLK_STS_OK,
+				 blk_mq_end_request_batch))
+		blk_mq_end_request(rq, status);
 }
 
 /* Fails where GFP_NOIO alone would wait, or kill processes, for memory. */

@@ -7,6 +7,8 @@
 #ifndef RINGFENCE_SHIM_H
 #define RINGFENCE_SHIM_H
 
+#include "pci_shim.h"
+
 struct mutex;
 
 /* The first member of what a disk's private_data points to. */
@@ -50,6 +52,44 @@ unsigned long rf_copy(void *bio, void *iter, void *buffer, unsigned long bytes,
 
 /* blk_mq_add_to_batch for blk_mq_end_request_batch: whether it took rq. */
 unsigned char rf_add_to_batch(void *rq, void *batch, unsigned char failed);
+
+/* A piece of a request's data, mapped for a device. */
+struct rf_segment {
+	unsigned long long address;
+	unsigned int length;
+};
+
+/* The private data of a request that a device ends. All zero at first. */
+struct rf_command {
+	unsigned long long iova[2]; /* struct dma_iova_state */
+	struct rf_segment *list; /* those to unmap one by one, or NULL */
+	unsigned long long address; /* of the only segment */
+	unsigned int length; /* bytes that are mapped */
+	unsigned int count; /* of the list */
+	unsigned char mapped; /* how: RF_MAPPED_*, 0 for not at all */
+	unsigned char overdue; /* its time limit has ended before */
+	unsigned char attempts; /* how often its device was reset meanwhile */
+	unsigned char status; /* blk_status_t to end with */
+};
+
+/*
+ * Maps the data of a request (struct request *, which has some, and an
+ * rf_command behind it) for a device (struct device *). Writes at most as many
+ * segments as there is room for, and answers how many; 0, and nothing is
+ * mapped, if that cannot be done now. In any context.
+ */
+unsigned int rf_map(void *rq, void *device, struct rf_segment *room,
+		    unsigned int most);
+
+/* Unmaps it again, if it is mapped. */
+void rf_unmap(void *rq, void *device);
+
+/*
+ * Unmaps a request and ends it with a blk_status_t: on a CPU that suits its
+ * submitter by the table's complete, or in a batch (struct io_comp_batch * or
+ * NULL), or at once.
+ */
+void rf_end(void *rq, void *device, void *batch, unsigned char status);
 
 /* A page with its owner's mark: of a table below. */
 struct rf_page {

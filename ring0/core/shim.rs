@@ -18,20 +18,23 @@ macro_rules! shim {
 
         #[cfg(shim_check)]
         const _: () = {
-            $(let _: unsafe extern "C" fn($($type),*) -> $result = generated::$name;)*
+            $(let _: unsafe extern "C" fn($($type),*) -> $result = $crate::shim::generated::$name;)*
         };
     };
 }
+pub(crate) use shim;
 
 #[cfg(shim_check)]
 #[allow(missing_docs, dead_code, unreachable_pub)]
 #[allow(non_camel_case_types, non_upper_case_globals)]
-mod generated {
+pub(crate) mod generated {
     include!("shim_generated.rs");
 }
 
 #[cfg(shim_check)]
-pub(crate) use generated::{rf_disk_hooks as DiskHooks, rf_page as Page};
+pub(crate) use generated::{
+    rf_command as Command, rf_disk_hooks as DiskHooks, rf_page as Page, rf_segment as Segment,
+};
 
 /// `struct rf_disk_hooks`.
 #[cfg(not(shim_check))]
@@ -55,6 +58,30 @@ pub(crate) struct Page {
     pub(crate) mark: u8,
 }
 
+/// `struct rf_segment`.
+#[cfg(not(shim_check))]
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Segment {
+    pub(crate) address: c_ulonglong,
+    pub(crate) length: c_uint,
+}
+
+/// `struct rf_command`.
+#[cfg(not(shim_check))]
+#[repr(C)]
+pub(crate) struct Command {
+    pub(crate) iova: [c_ulonglong; 2],
+    pub(crate) list: *mut Segment,
+    pub(crate) address: c_ulonglong,
+    pub(crate) length: c_uint,
+    pub(crate) count: c_uint,
+    pub(crate) mapped: u8,
+    pub(crate) overdue: u8,
+    pub(crate) attempts: u8,
+    pub(crate) status: u8,
+}
+
 /// The type of [`DiskHooks::report_zones`].
 pub(crate) type ReportZones =
     unsafe extern "C" fn(*mut c_void, c_ulonglong, c_uint, *mut c_void) -> c_int;
@@ -72,6 +99,9 @@ shim! {
         direction: c_int
     ) -> c_ulong;
     fn rf_add_to_batch(rq: *mut c_void, batch: *mut c_void, failed: u8) -> u8;
+    fn rf_map(rq: *mut c_void, device: *mut c_void, room: *mut Segment, most: c_uint) -> c_uint;
+    fn rf_unmap(rq: *mut c_void, device: *mut c_void) -> ();
+    fn rf_end(rq: *mut c_void, device: *mut c_void, batch: *mut c_void, status: u8) -> ();
     fn rf_page_alloc() -> *mut Page;
     fn rf_page_free(page: *mut Page) -> ();
     fn rf_rcu_depth() -> c_int;

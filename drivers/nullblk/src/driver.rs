@@ -79,6 +79,8 @@ impl<M: Memory> NullBlock<M> {
             dma_alignment: 1,
             max_sectors: number(Attribute::MaxSectors),
             virt_boundary_mask: flag(settings.on(Attribute::VirtBoundary), (PAGE_SIZE - 1) as u32),
+            max_segments: 0,
+            max_write_zeroes_sectors: 0,
             max_discard_sectors: flag(settings.on(Attribute::Discard), u32::MAX >> SECTOR_SHIFT),
             write_cache: cache,
             fua: cache && settings.on(Attribute::Fua),

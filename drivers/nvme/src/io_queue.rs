@@ -1,6 +1,6 @@
 //! An I/O queue pair: requests on their way to the controller, and back.
 
-use kit::block::{tag, DeviceRequest, InFlight, Operation, Resource, Status};
+use kit::block::{tag, Busy, DeviceRequest, InFlight, Operation, Status};
 use kit::device::Device;
 use kit::dma::Dma;
 use kit::registers::Registers;
@@ -51,16 +51,6 @@ pub struct Addresses {
 pub struct Submissions<D: Device> {
     pub(crate) queue: SubmissionQueue<DoorbellOf<D>, Memory<D>>,
     pub(crate) lists: PrpLists<Memory<D>>,
-}
-
-/// A request that cannot be submitted for lack of something; it is to be
-/// offered again.
-#[derive(Debug)]
-pub struct Busy<R> {
-    /// The request.
-    pub request: R,
-    /// What is lacking.
-    pub lack: Resource,
 }
 
 impl<D: Device> Submissions<D> {

@@ -9,6 +9,7 @@ pub mod environment;
 pub mod events;
 pub mod fio;
 pub mod module;
+mod monitor;
 pub mod nullblk;
 pub mod nvme;
 mod nvme_log;

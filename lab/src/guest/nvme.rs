@@ -65,10 +65,18 @@ pub const C: Subject = Subject {
     parameters: &[("sgl_threshold", "0")],
 };
 
+/// The one that guest tests are of.
+pub fn under_test(modules: &Path) -> &'static Subject {
+    match RUST.file {
+        Some(file) if modules.join(file).exists() => &RUST,
+        _ => &C,
+    }
+}
+
 const SUBJECTS: [&Subject; 3] = [&RUST, &C, &USER];
 
 /// The class of an NVMe controller.
-const CLASS: &str = "0x010802";
+pub const CLASS: &str = "0x010802";
 
 /// What no driver is called: nobody binds a function that is promised to it.
 const NOBODY: &str = "ringfence-nobody";
@@ -576,7 +584,7 @@ pub fn wait_for_disk(function: &Function) -> Result<Disk> {
 
 /// How many interrupts a controller has, and on which processors those of its
 /// queues may arrive; the first is that of the admin queue.
-fn interrupts(function: &Function) -> BTreeMap<String, String> {
+pub fn interrupts(function: &Function) -> BTreeMap<String, String> {
     let all = function.interrupts();
     let queues = if all.len() > 1 { &all[1..] } else { &all[..] };
     let affinity = queues.iter().map(|number| {

@@ -20,13 +20,21 @@ impl Place {
 
     /// What was told since then, as attributes; nothing if there is no log.
     pub fn since(&self) -> Result<BTreeMap<String, String>> {
+        Ok(match self.text()? {
+            Some(text) => attributes(&text),
+            None => BTreeMap::new(),
+        })
+    }
+
+    /// The text that was told since then; `None` if there is no log.
+    pub fn text(&self) -> Result<Option<String>> {
         let Some(from) = self.0 else {
-            return Ok(BTreeMap::new());
+            return Ok(None);
         };
         let text =
             fs::read(NVME_LOG).with_context(|| format!("ring 0: {NVME_LOG} cannot be read"))?;
         let text = String::from_utf8_lossy(text.get(from..).unwrap_or_default());
-        Ok(attributes(&text))
+        Ok(Some(text.into_owned()))
     }
 }
 

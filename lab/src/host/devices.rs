@@ -1,5 +1,10 @@
 //! PCI devices of a VM, beside what it needs to boot.
 
+use std::fs::File;
+
+use anyhow::{Context, Result};
+
+use super::cache::Cache;
 use super::machine::Accelerator;
 use crate::guest::api::SUBJECTS;
 use crate::{MONITOR, NVME_LOG};
@@ -14,9 +19,10 @@ pub enum Devices {
     /// The NVMe controller that is measured. There is one, which every subject
     /// gets in turn: nothing of the device then differs between them.
     Nvme,
-    /// What the guest tests need: an `edu` for each subject of `api`, a
-    /// controller for user space, empty slots, and QEMU's monitor, by which the
-    /// guest puts controllers of any shape into them and takes them out again.
+    /// What the guest tests need: an `edu` for each subject of `api`, an NVMe
+    /// controller with two namespaces, which is a shape that cannot be made
+    /// later, empty slots, and QEMU's monitor, by which the guest puts
+    /// controllers of other shapes into them and takes them out again.
     Tests,
 }
 
@@ -29,19 +35,17 @@ const ADDRESS: &str = "0000:00:10.0";
 /// Bytes of its namespace.
 const SIZE: u64 = 8 << 30;
 
-/// The slot of the controller that tests use from user space.
-const USER_SLOT: &str = "11";
-
-/// The same as the guest's kernel calls it.
-pub const USER_ADDRESS: &str = "0000:00:11.0";
-
 /// An IOMMU, by which user space gets a controller, and parameters with which
 /// the kernel itself does without.
 const IOMMU: &str = "intel-iommu,intremap=on,caching-mode=on";
 const IOMMU_PARAMETERS: &str = " intel_iommu=on iommu=pt";
 
-/// Empty slots of a VM for tests.
-const PORTS: u32 = 2;
+/// Slots of a VM for tests. The last one has the controller with namespaces.
+const PORTS: u32 = 3;
+
+/// Files of those namespaces, in the root, and the bytes of each.
+const NAMESPACES: [&str; 2] = ["/lab/out/.namespace1", "/lab/out/.namespace2"];
+const NAMESPACE_SIZE: u64 = 64 << 20;
 
 /// What a controller tells in its log while a driver sets it up: queues, and
 /// the page of its doorbells in memory. Nothing of it is told for a request.
@@ -65,6 +69,20 @@ impl Devices {
             (true, Accelerator::Tcg) => "q35,kernel-irqchip=off",
             (true, Accelerator::Kvm) => "q35,kernel-irqchip=split",
         }
+    }
+
+    /// Makes the files that they need, anew.
+    pub fn make(self, cache: &Cache) -> Result<()> {
+        if self != Devices::Tests {
+            return Ok(());
+        }
+        for name in NAMESPACES {
+            let path = cache.root().join(name.trim_start_matches('/'));
+            File::create(&path)
+                .and_then(|file| file.set_len(NAMESPACE_SIZE))
+                .with_context(|| format!("vm: {} cannot be made", path.display()))?;
+        }
+        Ok(())
     }
 
     /// QEMU's arguments for them.
@@ -100,17 +118,26 @@ impl Devices {
                 );
             }
             Devices::Tests => {
-                // What is written goes to a file that ends with QEMU.
-                let medium = "driver=null-co,size=64M,read-zeroes=on,snapshot=on";
-                add("-drive", format!("if=none,id=user,{medium}"));
-                add(
-                    "-device",
-                    format!("nvme,serial=user,drive=user,addr={USER_SLOT}"),
-                );
                 for port in 0..PORTS {
                     add(
                         "-device",
                         format!("pcie-root-port,id=port{port},chassis={}", port + 1),
+                    );
+                }
+                let last = PORTS - 1;
+                add("-device", format!("nvme,id=two,serial=two,bus=port{last}"));
+                for (number, name) in NAMESPACES.iter().enumerate() {
+                    let file = format!("driver=file,node-name=two{number},filename={name}");
+                    add("-blockdev", format!("{file},discard=unmap"));
+                    // Each with blocks of another size.
+                    let blocks = 512 << (3 * number);
+                    add(
+                        "-device",
+                        format!(
+                            "nvme-ns,bus=two,drive=two{number},nsid={},\
+                             logical_block_size={blocks},physical_block_size={blocks}",
+                            2 * number + 1
+                        ),
                     );
                 }
                 // The monitor's line ends at a serial port of the guest.

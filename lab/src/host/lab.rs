@@ -198,6 +198,7 @@ impl Lab {
             Mode::Command
         };
         let machine = self.machine();
+        machine.devices.make(&self.cache)?;
         let status = machine
             .command(mode, &run, &terminal_settings(terminal))
             .status()

@@ -308,6 +308,7 @@ impl Machine<'_> {
     pub fn start(&self, mode: Mode, run: &Run) -> Result<Child> {
         let log = fs::File::create(run.folder.join("qemu.log"))
             .with_context(|| format!("vm: {} cannot be written", run.folder.display()))?;
+        self.devices.make(self.cache)?;
         self.command(mode, run, "")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

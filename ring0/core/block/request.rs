@@ -13,60 +13,28 @@ use super::data::{Allowed, Data};
 use super::poll_queue::PollQueue;
 use crate::shim;
 
-/// A request that blk-mq has started and handed to the driver.
-///
-/// There is one token for a request at any time, and giving the request back
-/// consumes the token: a second end is a compile error, not a race. Dropping
-/// the token ends the request with an I/O error; forgetting it leaves the
-/// request in flight for good, which stops the disk from going away and
-/// corrupts nothing.
-///
-/// The token is neither `Send` nor `Sync`, and a driver cannot name its type,
-/// so it does not outlive the callback that it was made for.
+/// A live request.
 ///
 /// # Invariants
 ///
-/// `rq` points to a live `struct request` in state `MQ_RQ_IN_FLIGHT` of a tag
-/// set of this crate, and this token is the only permission to end it.
-pub(super) struct Request {
-    rq: NonNull<bindings::request>,
-}
+/// It points to a live `struct request` in state `MQ_RQ_IN_FLIGHT` of a tag
+/// set of this crate, which nobody but its holder ends.
+pub(super) struct Live(NonNull<bindings::request>);
 
-impl Request {
-    /// Takes over a request from blk-mq.
-    ///
+impl Live {
     /// # Safety
     ///
-    /// `rq` is a live request that was started, whose end is owed by the
-    /// driver, and for which no other token exists. Its tag set is one of
-    /// this crate.
+    /// `rq` is as the type says, and its end becomes the holder's business.
     #[inline(always)]
-    pub(super) unsafe fn from_raw(rq: *mut bindings::request) -> Request {
+    pub(super) unsafe fn new(rq: *mut bindings::request) -> Live {
         // SAFETY: A live request is not at address zero.
-        let rq = unsafe { NonNull::new_unchecked(rq) };
-        // INVARIANT: The caller passes on the only permission to end it.
-        Request { rq }
-    }
-
-    /// The request, whose end is then the caller's business.
-    #[inline(always)]
-    pub(super) fn into_raw(self) -> *mut bindings::request {
-        ManuallyDrop::new(self).rq.as_ptr()
+        // INVARIANT: By this function's contract.
+        Live(unsafe { NonNull::new_unchecked(rq) })
     }
 
     #[inline(always)]
-    fn get(&self) -> *mut bindings::request {
-        self.rq.as_ptr()
-    }
-
-    /// The request, with the status that it will end with written down.
-    #[inline(always)]
-    fn into_raw_with(self, status: Status) -> *mut bindings::request {
-        let rq = self.into_raw();
-        // SAFETY: By the type invariant; nobody else writes the status of a
-        // request that has a token.
-        unsafe { (*command::of(rq)).status = code_of(status) };
-        rq
+    pub(super) fn get(&self) -> *mut bindings::request {
+        self.0.as_ptr()
     }
 
     /// The hardware queue that it came by.
@@ -76,14 +44,10 @@ impl Request {
         // not change between start and end.
         unsafe { (*self.get()).mq_hctx }
     }
-}
-
-impl kit::block::Request for Request {
-    type Data<'a> = Data<'a>;
 
     /// C: `req_op`.
     #[inline(always)]
-    fn operation(&self) -> Operation {
+    pub(super) fn operation(&self) -> Operation {
         // SAFETY: By the type invariant the request is live; `cmd_flags` does
         // not change between start and end.
         let flags = unsafe { (*self.get()).cmd_flags };
@@ -105,32 +69,123 @@ impl kit::block::Request for Request {
 
     /// C: `blk_rq_pos`.
     #[inline(always)]
-    fn position(&self) -> u64 {
-        // SAFETY: By the type invariant the request is live; only the token's
-        // holder moves `__sector`.
+    pub(super) fn position(&self) -> u64 {
+        // SAFETY: By the type invariant the request is live; only its holder
+        // moves `__sector`.
         unsafe { (*self.get()).__sector }
     }
 
     /// C: `blk_rq_bytes`.
     #[inline(always)]
-    fn bytes(&self) -> u32 {
+    pub(super) fn bytes(&self) -> u32 {
         // SAFETY: As for `__sector`.
         unsafe { (*self.get()).__data_len }
     }
 
     /// C: `REQ_FUA`.
     #[inline(always)]
-    fn fua(&self) -> bool {
+    pub(super) fn fua(&self) -> bool {
         // SAFETY: As for `operation`.
         unsafe { (*self.get()).cmd_flags & shim::REQ_FUA != 0 }
     }
 
     #[inline(always)]
-    fn polled(&self) -> bool {
+    pub(super) fn polled(&self) -> bool {
         // SAFETY: The queue is live as long as the request, and its type does
         // not change while it has requests.
         let kind = unsafe { (*self.hardware_queue()).type_ };
         u32::from(kind) == bindings::hctx_type_HCTX_TYPE_POLL
+    }
+}
+
+/// A request that blk-mq has started and handed to the driver.
+///
+/// There is one token for a request at any time, and giving the request back
+/// consumes the token: a second end is a compile error, not a race. Dropping
+/// the token ends the request with an I/O error; forgetting it leaves the
+/// request in flight for good, which stops the disk from going away and
+/// corrupts nothing.
+///
+/// The token is neither `Send` nor `Sync`, and a driver cannot name its type,
+/// so it does not outlive the callback that it was made for.
+///
+/// # Invariants
+///
+/// This token is the only permission to end its request.
+pub(super) struct Request {
+    rq: Live,
+}
+
+impl Request {
+    /// Takes over a request from blk-mq.
+    ///
+    /// # Safety
+    ///
+    /// `rq` is a live request that was started, whose end is owed by the
+    /// driver, and for which no other token exists. Its tag set is one of
+    /// this crate.
+    #[inline(always)]
+    pub(super) unsafe fn from_raw(rq: *mut bindings::request) -> Request {
+        // SAFETY: By this function's contract.
+        let rq = unsafe { Live::new(rq) };
+        // INVARIANT: The caller passes on the only permission to end it.
+        Request { rq }
+    }
+
+    /// The request, whose end is then the caller's business.
+    #[inline(always)]
+    pub(super) fn into_raw(self) -> *mut bindings::request {
+        ManuallyDrop::new(self).get()
+    }
+
+    #[inline(always)]
+    fn get(&self) -> *mut bindings::request {
+        self.rq.get()
+    }
+
+    /// The request, with the status that it will end with written down.
+    #[inline(always)]
+    fn into_raw_with(self, status: Status) -> *mut bindings::request {
+        let rq = self.into_raw();
+        // SAFETY: By the type invariant; nobody else writes the status of a
+        // request that has a token.
+        unsafe { (*command::of(rq)).status = code_of(status) };
+        rq
+    }
+
+    /// The hardware queue that it came by.
+    #[inline(always)]
+    pub(super) fn hardware_queue(&self) -> *mut bindings::blk_mq_hw_ctx {
+        self.rq.hardware_queue()
+    }
+}
+
+impl kit::block::Request for Request {
+    type Data<'a> = Data<'a>;
+
+    #[inline(always)]
+    fn operation(&self) -> Operation {
+        self.rq.operation()
+    }
+
+    #[inline(always)]
+    fn position(&self) -> u64 {
+        self.rq.position()
+    }
+
+    #[inline(always)]
+    fn bytes(&self) -> u32 {
+        self.rq.bytes()
+    }
+
+    #[inline(always)]
+    fn fua(&self) -> bool {
+        self.rq.fua()
+    }
+
+    #[inline(always)]
+    fn polled(&self) -> bool {
+        self.rq.polled()
     }
 
     /// C: `rq_for_each_segment`.
@@ -212,14 +267,14 @@ impl Drop for Request {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the request is live, started and ours
         // to end; what consumes the token does not drop it.
-        unsafe { bindings::blk_mq_end_request(self.rq.as_ptr(), code_of(Status::Io)) };
+        unsafe { bindings::blk_mq_end_request(self.get(), code_of(Status::Io)) };
     }
 }
 
 /// `BLK_STS_*` are macros with a cast, which bindgen leaves out; `shim.c`
 /// asserts that these are their values.
 #[inline(always)]
-fn code_of(status: Status) -> bindings::blk_status_t {
+pub(super) fn code_of(status: Status) -> bindings::blk_status_t {
     match status {
         Status::Ok => shim::BLK_STS_OK,
         Status::NotSupported => shim::BLK_STS_NOTSUPP,

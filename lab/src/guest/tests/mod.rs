@@ -8,6 +8,7 @@ mod faults;
 mod io;
 mod kernel_log;
 mod limits;
+mod nvme;
 mod queues;
 mod removal;
 mod settings;
@@ -36,7 +37,7 @@ const MODULE: &str = "rf_nullblk";
 type Test = (&'static str, fn(&Path, bool) -> Result<()>);
 
 /// In the order in which they run: the log is judged after all of them.
-const TESTS: [Test; 30] = [
+const TESTS: [Test; 39] = [
     ("every_setting_of_c_is_there", |modules, _| {
         settings::names(modules)
     }),
@@ -122,6 +123,37 @@ const TESTS: [Test; 30] = [
     ("a_whole_bench_runs_on_this_kernel", |modules, _| {
         whole_bench::here(modules)
     }),
+    ("nvme_passes_fio_on_odd_controllers", |modules, _| {
+        nvme::shapes::odd(modules)
+    }),
+    ("nvme_has_a_disk_for_each_namespace", |modules, _| {
+        nvme::shapes::two_namespaces(modules)
+    }),
+    (
+        "nvme_holds_a_controller_without_a_namespace",
+        |modules, _| nvme::shapes::without_a_namespace(modules),
+    ),
+    (
+        "nvme_passes_errors_of_a_medium_on_to_their_requests",
+        |modules, _| nvme::errors::exactly(modules),
+    ),
+    (
+        "nvme_flushes_caches_and_writes_zeroes_without_data",
+        |modules, _| nvme::commands::caches_and_zeroes(modules),
+    ),
+    (
+        "nvme_is_not_interrupted_for_what_is_polled",
+        |modules, _| nvme::commands::polled(modules),
+    ),
+    (
+        "nvme_lets_go_of_a_controller_under_load",
+        nvme::removal::unbind,
+    ),
+    ("nvme_loses_a_controller_under_load", nvme::removal::unplug),
+    (
+        "nvme_is_unloaded_or_stays_under_load",
+        nvme::removal::unload,
+    ),
     ("the_kernel_log_is_clean", |modules, _| {
         kernel_log::clean(modules)
     }),
