@@ -364,6 +364,41 @@ pub enum NvmeAction {
         #[arg(long)]
         yes: bool,
     },
+    /// Drive namespace 1 as fio would; with --write what is in it is lost
+    #[command(hide = true)]
+    Load(LoadArguments),
+}
+
+/// A load on a controller: what fio is told.
+#[derive(Args)]
+pub struct LoadArguments {
+    /// Its PCI address
+    #[arg(long, value_name = "ADDR")]
+    pub pci: Address,
+    /// Write at random in place of reading
+    #[arg(long)]
+    pub write: bool,
+    /// One operation after the other in place of random ones
+    #[arg(long)]
+    pub sequential: bool,
+    /// Bytes an operation
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    pub block_size: u32,
+    /// Operations in flight
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub depth: u32,
+    /// Ask for completions in place of interrupts
+    #[arg(long)]
+    pub poll: bool,
+    /// So many operations, between the marks that bound a counted window
+    #[arg(long, value_name = "N", conflicts_with_all = ["runtime", "ramp"])]
+    pub operations: Option<u64>,
+    /// Milliseconds that are measured
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    pub runtime: u64,
+    /// Milliseconds before that
+    #[arg(long, value_name = "MS", default_value_t = 200)]
+    pub ramp: u64,
 }
 
 /// A controller.

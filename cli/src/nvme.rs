@@ -4,6 +4,7 @@ mod data;
 mod health;
 mod identity;
 mod list;
+mod load;
 mod stream;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ pub fn nvme(action: &NvmeAction) -> Result<ExitCode> {
             let summary = data::write(&mut open(range.controller.pci)?, range, source)?;
             report(range.controller.json, &summary)?;
         }
+        NvmeAction::Load(arguments) => output::print(&load::load(arguments)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 pub mod bench;
 mod disk;
 mod function;
+pub mod load;
 mod model;
 mod queue;
 mod queue_pair;

@@ -21,8 +21,8 @@ pub enum Devices {
     Nvme,
     /// What the guest tests need: an `edu` for each subject of `api`, an NVMe
     /// controller with two namespaces, which is a shape that cannot be made
-    /// later, one for user space, empty slots, and QEMU's monitor, by which the
-    /// guest puts controllers of other shapes into them and takes them out again.
+    /// later, empty slots, and QEMU's monitor, by which the guest puts
+    /// controllers of other shapes into them and takes them out again.
     Tests,
 }
 
@@ -35,23 +35,17 @@ const ADDRESS: &str = "0000:00:10.0";
 /// Bytes of its namespace.
 const SIZE: u64 = 8 << 30;
 
+/// An IOMMU, by which user space gets a controller, and parameters with which
+/// the kernel itself does without.
+const IOMMU: &str = "intel-iommu,intremap=on,caching-mode=on";
+const IOMMU_PARAMETERS: &str = " intel_iommu=on iommu=pt";
+
 /// Slots of a VM for tests. The last one has the controller with namespaces.
 const PORTS: u32 = 3;
 
 /// Files of those namespaces, in the root, and the bytes of each.
 const NAMESPACES: [&str; 2] = ["/lab/out/.namespace1", "/lab/out/.namespace2"];
 const NAMESPACE_SIZE: u64 = 64 << 20;
-
-/// The slot of the controller that tests use from user space.
-const USER_SLOT: &str = "11";
-
-/// The same as the guest's kernel calls it.
-pub const USER_ADDRESS: &str = "0000:00:11.0";
-
-/// An IOMMU, by which user space gets a controller, and parameters with which
-/// the kernel itself does without.
-const IOMMU: &str = "intel-iommu,intremap=on,caching-mode=on";
-const IOMMU_PARAMETERS: &str = " intel_iommu=on iommu=pt";
 
 /// What a controller tells in its log while a driver sets it up: queues, and
 /// the page of its doorbells in memory. Nothing of it is told for a request.
@@ -62,20 +56,6 @@ const EVENTS: [&str; 3] = [
 ];
 
 impl Devices {
-    /// Makes the files that they need, anew.
-    pub fn make(self, cache: &Cache) -> Result<()> {
-        if self != Devices::Tests {
-            return Ok(());
-        }
-        for name in NAMESPACES {
-            let path = cache.root().join(name.trim_start_matches('/'));
-            File::create(&path)
-                .and_then(|file| file.set_len(NAMESPACE_SIZE))
-                .with_context(|| format!("vm: {} cannot be made", path.display()))?;
-        }
-        Ok(())
-    }
-
     /// Whether user space gets some of them, by an IOMMU.
     fn iommu(self) -> bool {
         matches!(self, Devices::Nvme | Devices::Tests)
@@ -89,6 +69,20 @@ impl Devices {
             (true, Accelerator::Tcg) => "q35,kernel-irqchip=off",
             (true, Accelerator::Kvm) => "q35,kernel-irqchip=split",
         }
+    }
+
+    /// Makes the files that they need, anew.
+    pub fn make(self, cache: &Cache) -> Result<()> {
+        if self != Devices::Tests {
+            return Ok(());
+        }
+        for name in NAMESPACES {
+            let path = cache.root().join(name.trim_start_matches('/'));
+            File::create(&path)
+                .and_then(|file| file.set_len(NAMESPACE_SIZE))
+                .with_context(|| format!("vm: {} cannot be made", path.display()))?;
+        }
+        Ok(())
     }
 
     /// QEMU's arguments for them.
@@ -124,13 +118,6 @@ impl Devices {
                 );
             }
             Devices::Tests => {
-                // What is written goes to a file that ends with QEMU.
-                let medium = "driver=null-co,size=64M,read-zeroes=on,snapshot=on";
-                add("-drive", format!("if=none,id=user,{medium}"));
-                add(
-                    "-device",
-                    format!("nvme,serial=user,drive=user,addr={USER_SLOT}"),
-                );
                 for port in 0..PORTS {
                     add(
                         "-device",

@@ -61,8 +61,23 @@ impl FunctionSession {
     ///
     /// If it cannot be had, or does not come up.
     pub fn open(address: Address, queues: u16, polled: bool) -> Result<FunctionSession> {
+        FunctionSession::open_with(address, queues, polled, 0)
+    }
+
+    /// The same, with so many bytes of memory for requests of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_with(
+        address: Address,
+        queues: u16,
+        polled: bool,
+        bytes: usize,
+    ) -> Result<FunctionSession> {
         let vectors = if polled { 0 } else { queues.saturating_add(1) };
-        let claimed = claim(address, MEMORY + usize::from(queues) * PAIR, vectors)?;
+        let memory = bytes.saturating_add(MEMORY + usize::from(queues) * PAIR);
+        let claimed = claim(address, memory, vectors)?;
         let settings = settings(queues, polled || claimed.vectors() == 0);
         Session::start(claimed.device, claimed.clock, claimed.arena, settings)
             .with_context(|| address.to_string())

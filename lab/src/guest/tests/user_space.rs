@@ -17,32 +17,38 @@ use crate::guest::device::Disk;
 use crate::guest::module;
 use crate::guest::nvme::wait_for_disk;
 use crate::guest::pci::Function;
-use crate::host::devices::USER_ADDRESS;
+use crate::guest::tests::nvme::with_two_namespaces;
 
 /// The stock driver, and that of user space.
 const STOCK: &str = "nvme";
 const VFIO: &str = "vfio-pci";
-/// Bytes of a logical block, and of the namespace.
+/// Bytes of a logical block of namespace 1, and of the namespace.
 const BLOCK: u64 = 512;
 const SIZE: u64 = 64 << 20;
 /// Nothing here takes longer, even under TCG.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The controller, which the stock driver has. No other test sees it: it is
-/// there as long as this.
+/// The controller with two namespaces, which the stock driver has.
 struct Controller {
     function: Function,
+    /// Its `driver_override`.
+    promised: Option<String>,
     /// Whether the stock driver was there before.
     loaded: bool,
 }
 
 impl Controller {
     fn new() -> Result<Controller> {
-        fs::write("/sys/bus/pci/rescan", "1").context("the bus cannot be scanned")?;
-        let function = Function::at(USER_ADDRESS)?;
+        let function = with_two_namespaces()?;
+        function.promise("")?;
+        let promised = function.attribute("driver_override");
         let loaded = module::is_loaded(STOCK);
         module::probe(STOCK, &[])?;
-        let controller = Controller { function, loaded };
+        let controller = Controller {
+            function,
+            promised,
+            loaded,
+        };
         controller.disk()?;
         Ok(controller)
     }
@@ -52,11 +58,11 @@ impl Controller {
         let driver = self.function.driver();
         ensure!(
             driver.as_deref() == Some(STOCK),
-            "{USER_ADDRESS} has the driver {driver:?}, where {STOCK} is wanted"
+            "it has the driver {driver:?}, where {STOCK} is wanted"
         );
         let overridden = self.function.attribute("driver_override");
         ensure!(
-            overridden.as_deref() == Some("(null)"),
+            overridden == self.promised,
             "its driver_override was left as {overridden:?}"
         );
         wait_for_disk(&self.function)
@@ -65,8 +71,7 @@ impl Controller {
 
 impl Drop for Controller {
     fn drop(&mut self) {
-        let remove = format!("/sys/bus/pci/devices/{USER_ADDRESS}/remove");
-        let _ = fs::write(remove, "1");
+        let _ = self.function.unbind();
         if !self.loaded {
             let _ = module::remove(STOCK);
             let _ = module::remove("nvme_core");
@@ -79,58 +84,64 @@ fn command(words: &[&str]) -> Result<Command> {
     let program = std::env::current_exe().context("this program's own path is unknown")?;
     let mut command = Command::new(program);
     command.arg("nvme").args(words);
-    if words.first() != Some(&"list") {
-        command.args(["--pci", USER_ADDRESS]);
-    }
     Ok(command)
 }
 
-fn run(words: &[&str]) -> Result<Output> {
-    command(words)?.output().context("ringfence nvme")
-}
+impl Controller {
+    /// The same about this controller.
+    fn command(&self, words: &[&str]) -> Result<Command> {
+        command(&[words, &["--pci", self.function.address()]].concat())
+    }
 
-/// What it prints, if all is well.
-fn nvme(words: &[&str]) -> Result<Vec<u8>> {
-    let output = run(words)?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "nvme {words:?}: {}", text.trim());
-    Ok(output.stdout)
-}
+    fn run(&self, words: &[&str]) -> Result<Output> {
+        self.command(words)?.output().context("ringfence nvme")
+    }
 
-fn json(words: &[&str]) -> Result<Value> {
-    serde_json::from_slice(&nvme(words)?).with_context(|| format!("nvme {words:?}"))
-}
+    /// What it prints, if all is well.
+    fn nvme(&self, words: &[&str]) -> Result<Vec<u8>> {
+        let output = self.run(words)?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "nvme {words:?}: {}", text.trim());
+        Ok(output.stdout)
+    }
 
-/// What is listed of the controller.
-fn listed() -> Result<Value> {
-    let all = json(&["list", "--json"])?;
-    let found = all.as_array().and_then(|all| {
-        let mut all = all.iter();
-        all.find(|one| one["address"] == USER_ADDRESS).cloned()
-    });
-    found.context("it is not listed")
+    fn json(&self, words: &[&str]) -> Result<Value> {
+        serde_json::from_slice(&self.nvme(words)?).with_context(|| format!("nvme {words:?}"))
+    }
+
+    /// What is listed of it.
+    fn listed(&self) -> Result<Value> {
+        let output = command(&["list", "--json"])?.output()?;
+        let all: Value = serde_json::from_slice(&output.stdout).context("nvme list")?;
+        let found = all.as_array().and_then(|all| {
+            let mut all = all.iter();
+            all.find(|one| one["address"] == self.function.address())
+                .cloned()
+        });
+        found.context("it is not listed")
+    }
 }
 
 pub fn identify() -> Result<()> {
     let controller = Controller::new()?;
-    let before = listed()?;
+    let before = controller.listed()?;
     ensure!(
         before["driver"] == STOCK && before["disks"][0]["bytes"] == SIZE,
         "it is listed as {before}"
     );
-    let identity = json(&["identify", "--json"])?;
+    let identity = controller.json(&["identify", "--json"])?;
     ensure!(
-        identity["serial"] == "user" && identity["model"] == before["model"],
+        identity["serial"] == "two" && identity["model"] == before["model"],
         "it says that it is {identity}"
     );
-    let blocks = SIZE / BLOCK;
+    let [first, second] = [0, 1].map(|at| &identity["namespaces"][at]);
     ensure!(
-        identity["namespaces"][0]["blocks"] == blocks,
+        first["blocks"] == SIZE / BLOCK && second["block_size"] == 4096,
         "its namespaces are {}",
         identity["namespaces"]
     );
     controller.disk()?;
-    let health = json(&["smart", "--json"])?;
+    let health = controller.json(&["smart", "--json"])?;
     ensure!(
         health["temperature_celsius"]
             .as_i64()
@@ -155,9 +166,9 @@ pub fn data() -> Result<()> {
     // User space writes, the kernel reads.
     let bytes = pattern(1, count * BLOCK);
     fs::write(file, &bytes).context(file)?;
-    let refused = run(&words("write"))?;
+    let refused = controller.run(&words("write"))?;
     ensure!(refused.status.code() == Some(2), "it wrote without --yes");
-    nvme(&[&words("write")[..], &["--yes"]].concat())?;
+    controller.nvme(&[&words("write")[..], &["--yes"]].concat())?;
     let mut back = vec![0; bytes.len()];
     let node = controller.disk()?.node();
     let disk = File::open(&node).context("the disk")?;
@@ -176,19 +187,29 @@ pub fn data() -> Result<()> {
     disk.write_all_at(&bytes, block * BLOCK)?;
     disk.sync_all()?;
     drop(disk);
-    nvme(&words("read"))?;
+    controller.nvme(&words("read"))?;
     ensure!(
         fs::read(file)? == bytes,
         "user space reads other bytes than were written"
     );
-    // The same from and to pipes.
-    let bytes = pattern(3, 3 * BLOCK);
-    let mut child = command(&["write", "--block", "7", "--count", "3", "--yes"])?
+    // Another namespace, with blocks of another size, from and to pipes.
+    let bytes = pattern(3, 3 * 4096);
+    let mut child = controller
+        .command(&[
+            "write",
+            "--namespace",
+            "3",
+            "--block",
+            "7",
+            "--count",
+            "3",
+            "--yes",
+        ])?
         .stdin(Stdio::piped())
         .spawn()?;
     child.stdin.take().context("piped")?.write_all(&bytes)?;
     ensure!(child.wait()?.success(), "a write from a pipe failed");
-    let read = nvme(&["read", "--block", "7", "--count", "3"])?;
+    let read = controller.nvme(&["read", "--namespace", "3", "--block", "7", "--count", "3"])?;
     ensure!(read == bytes, "a pipe got other bytes than were written");
     controller.disk()?;
     Ok(())
@@ -202,7 +223,7 @@ pub fn in_use() -> Result<()> {
         .custom_flags(OFlags::EXCL.bits() as i32)
         .open(&node)?;
     for words in [&["identify"][..], &["read", "--block", "0", "--count", "1"]] {
-        let output = run(words)?;
+        let output = controller.run(words)?;
         let text = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.code() == Some(1) && text.contains("in use"),
@@ -231,7 +252,8 @@ pub fn interrupted() -> Result<()> {
     let controller = Controller::new()?;
     for signal in [Signal::INT, Signal::TERM] {
         let count = (SIZE / BLOCK).to_string();
-        let mut child = command(&["read", "--block", "0", "--count", &count])?
+        let mut child = controller
+            .command(&["read", "--block", "0", "--count", &count])?
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
