@@ -161,8 +161,9 @@ impl Case {
     /// `randread-4k-qd8-j1-irq0`: pattern, block size, depth, jobs and
     /// completion mode. `psync` stands for the depth where that is the
     /// engine, and `libaio` before it; `-poll` follows where a queue is polled,
-    /// `-shadow` where doorbells are in memory, and `-q2` where there are two
-    /// queues.
+    /// `-batch32` where so many operations are handed over and taken back at
+    /// once, `-shadow` where doorbells are in memory, and `-q2` where there are
+    /// two queues.
     pub fn name_of(workload: &BlockLoad, settings: &BTreeMap<String, String>) -> String {
         let depth = match workload.engine {
             Engine::IoUring => format!("qd{}", workload.depth),
@@ -181,6 +182,10 @@ impl Case {
         }
         if settings.get("poll_queues").is_some_and(|n| n != "0") {
             name.push_str("-poll");
+        }
+        if let Some(batch) = settings.get("batch") {
+            name.push_str("-batch");
+            name.push_str(batch);
         }
         if settings.get("shadow_doorbells").is_some_and(|on| on != "0") {
             name.push_str("-shadow");

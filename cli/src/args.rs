@@ -191,9 +191,10 @@ randwrite x 4k x depth 1,8,32,128, as in randread-4k-qd8-j1. The larger grid has
 
 `bench nvme --ring 0` is on a controller of QEMU's, or with --here on the one that
 --pci names: randread,randwrite x 4k,128k x depth 1,32 x interrupts and polling, as
-in randread-4k-qd32-j1-poll; 4k only with --count. The larger grid has
-512,4k,32k,128k,256k,1m, depth 1,8,32,128 and jobs 1,2. In ring 0 a run has one
-driver: null block if none is named.
+in randread-4k-qd32-j1-poll. --count has 4k, and besides batches, in which as many
+operations as the depth go and come at once (-batch32), and doorbells in memory
+(-shadow). The larger grid has all of that with 512,4k,32k,128k,256k,1m, depth
+1,8,32,128 and jobs 1,2. In ring 0 a run has one driver: null block if none is named.
 
 Unless instructions are counted, every run has controls: each subject against
 itself in every case, and in the first case a known delay in the first subject.

@@ -99,13 +99,39 @@ enum Mode {
     Irq(u32),
     /// By asking for them.
     Poll,
-    /// A device's, by its interrupts.
-    Interrupts,
-    /// NVMe's by asking for them, with doorbells that are registers.
-    Registers,
-    /// The same with doorbells in memory.
-    Shadow,
+    /// NVMe's.
+    Nvme(Nvme),
 }
+
+/// How commands go to an NVMe controller and come back.
+#[derive(Clone, Copy)]
+struct Nvme {
+    /// By asking for completions, in place of interrupts; ring 3 always asks.
+    poll: bool,
+    /// Whether doorbells are in memory, not in registers.
+    shadow: bool,
+    /// Whether as many commands as the depth go and come at once.
+    batch: bool,
+}
+
+/// One by one, with interrupts, and with doorbells that are registers.
+const PLAIN: Nvme = Nvme {
+    poll: false,
+    shadow: false,
+    batch: false,
+};
+const POLLED: Nvme = Nvme {
+    poll: true,
+    ..PLAIN
+};
+const SHADOW: Nvme = Nvme {
+    shadow: true,
+    ..PLAIN
+};
+const BATCHED: Nvme = Nvme {
+    batch: true,
+    ..PLAIN
+};
 
 const RING3: Grid = Grid {
     patterns: &[Pattern::RandRead, Pattern::RandWrite],
@@ -160,7 +186,7 @@ const NVME3: Grid = Grid {
         (Engine::IoUring, 32),
         (Engine::IoUring, 128),
     ],
-    modes: &[Mode::Registers],
+    modes: &[Mode::Nvme(PLAIN)],
     ..RING3
 };
 
@@ -173,19 +199,29 @@ const NVME_LARGE: Grid = Grid {
         (Engine::IoUring, 128),
         (Engine::IoUring, 1024),
     ],
-    modes: &[Mode::Registers, Mode::Shadow],
+    modes: &[Mode::Nvme(PLAIN), Mode::Nvme(SHADOW)],
     queues: &[1, 2, 8, 64],
     ..NVME3
 };
 
 const NVME0: Grid = Grid {
     sizes: &[4 << 10, 128 << 10],
-    modes: &[Mode::Interrupts, Mode::Poll],
+    modes: &[Mode::Nvme(PLAIN), Mode::Nvme(POLLED)],
     ..RING3
 };
 
 const NVME0_COUNT: Grid = Grid {
     sizes: &[4 << 10],
+    modes: &[
+        Mode::Nvme(PLAIN),
+        Mode::Nvme(POLLED),
+        Mode::Nvme(BATCHED),
+        Mode::Nvme(Nvme {
+            batch: true,
+            ..POLLED
+        }),
+        Mode::Nvme(SHADOW),
+    ],
     ..NVME0
 };
 
@@ -193,6 +229,20 @@ const NVME0_LARGE: Grid = Grid {
     sizes: &[512, 4 << 10, 32 << 10, 128 << 10, 256 << 10, 1 << 20],
     depths: NVME3.depths,
     jobs: &[1, 2],
+    modes: &[
+        Mode::Nvme(PLAIN),
+        Mode::Nvme(POLLED),
+        Mode::Nvme(BATCHED),
+        Mode::Nvme(Nvme {
+            batch: true,
+            ..POLLED
+        }),
+        Mode::Nvme(SHADOW),
+        Mode::Nvme(Nvme {
+            shadow: true,
+            ..POLLED
+        }),
+    ],
     ..NVME0
 };
 
@@ -216,6 +266,10 @@ impl Grid {
                             if matches!((mode, engine), (Mode::Poll, Engine::Psync)) {
                                 continue;
                             }
+                            // One operation is no batch.
+                            if depth == 1 && matches!(mode, Mode::Nvme(Nvme { batch: true, .. })) {
+                                continue;
+                            }
                             for &queues in self.queues {
                                 let workload = BlockLoad {
                                     pattern,
@@ -236,9 +290,9 @@ impl Grid {
 }
 
 fn case(driver: &str, ring: u8, workload: BlockLoad, mode: Mode, queues: u32) -> Case {
-    let settings = match (driver, ring) {
-        (NVME, 0) => nvme0_settings(mode),
-        (NVME, _) => nvme_settings(&workload, mode, queues),
+    let settings = match (mode, ring) {
+        (Mode::Nvme(mode), 0) => nvme0_settings(&workload, mode),
+        (Mode::Nvme(mode), _) => nvme_settings(&workload, mode, queues),
         _ => nullblk_settings(ring, mode, queues),
     };
     let (runtime_ms, ramp_ms) = times(driver, ring);
@@ -278,25 +332,28 @@ fn nullblk_settings(ring: u8, mode: Mode, queues: u32) -> BTreeMap<String, Strin
 }
 
 /// The model keeps what is written, so that a namespace is small.
-fn nvme_settings(load: &BlockLoad, mode: Mode, queues: u32) -> BTreeMap<String, String> {
-    let shadow = matches!(mode, Mode::Shadow);
+fn nvme_settings(load: &BlockLoad, mode: Nvme, queues: u32) -> BTreeMap<String, String> {
     named([
         ("submit_queues", queues.to_string()),
         ("hw_queue_depth", load.depth.max(128).to_string()),
         ("blocksize", load.block_size.min(4096).to_string()),
         ("size", "4".into()),
-        ("shadow_doorbells", u8::from(shadow).to_string()),
+        ("shadow_doorbells", u8::from(mode.shadow).to_string()),
     ])
 }
 
 /// A queue for each processor, as drivers of devices have them, and one to poll
 /// where that is done. The depth is the C driver's own default.
-fn nvme0_settings(mode: Mode) -> BTreeMap<String, String> {
-    let polled = matches!(mode, Mode::Poll);
-    named([
+fn nvme0_settings(load: &BlockLoad, mode: Nvme) -> BTreeMap<String, String> {
+    let mut settings = named([
         ("io_queue_depth", "1024".into()),
-        ("poll_queues", u8::from(polled).to_string()),
-    ])
+        ("poll_queues", u8::from(mode.poll).to_string()),
+        ("shadow_doorbells", u8::from(mode.shadow).to_string()),
+    ]);
+    if mode.batch {
+        settings.insert("batch".into(), load.depth.to_string());
+    }
+    settings
 }
 
 fn named<const N: usize>(settings: [(&str, String); N]) -> BTreeMap<String, String> {
@@ -506,12 +563,15 @@ mod tests {
         assert_eq!(default.len(), 16);
         assert!(default.contains(&"randwrite-128k-qd32-j1-poll".to_string()));
         assert_eq!(names(None, Extent::Quick).len(), 2);
-        assert_eq!(names(None, Extent::Count).len(), 8);
+        let counted = names(None, Extent::Count);
+        assert_eq!(counted.len(), 16);
+        assert!(counted.contains(&"randread-4k-qd32-j1-poll-batch32".to_string()));
+        assert!(!counted.iter().any(|name| name.contains("batch1")));
         assert_eq!(
             names(Some("randread-1m-qd128-j2-poll"), Extent::Whole).len(),
             1
         );
-        let large = select(NVME, 0, Some("*-1m-*"), Extent::Count).expect("cases");
+        let large = select(NVME, 0, Some("*-1m-qd1-*"), Extent::Count).expect("cases");
         for case in large {
             assert_eq!(case.settings["io_queue_depth"], "1024");
             assert_eq!(case.operations, Some(1365));

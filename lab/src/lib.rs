@@ -65,7 +65,8 @@ impl Lab {
 
 /// The ring-0 agent for a plan, on the running kernel; `modules` holds the
 /// `.ko` files, and `pci` is the address of the function that drivers of
-/// devices get, such as `0000:01:00.0`.
+/// devices get, such as `0000:01:00.0`; of NVMe controllers a second one after a
+/// comma, for doorbells in memory.
 pub fn workbench(
     modules: PathBuf,
     pci: Option<&str>,

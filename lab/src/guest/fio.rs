@@ -37,6 +37,9 @@ const OPTIONS: [&str; 10] = [
 /// The same for the engine io_uring.
 const IO_URING: [&str; 3] = ["--fixedbufs=1", "--registerfiles=1", "--nonvectored=1"];
 
+/// The setting of how many operations are handed over, and taken back, at once.
+pub const BATCH: &str = "batch";
+
 /// fio's arguments for a case on a device node.
 pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Result<Vec<String>> {
     let load = case.block()?;
@@ -55,6 +58,11 @@ pub fn arguments(case: &Case, node: &Path, cpus: usize) -> Result<Vec<String>> {
     }
     if case.settings.get("poll_queues").is_some_and(|n| n != "0") {
         all.push("--hipri=1".into());
+    }
+    if let Some(batch) = case.settings.get(BATCH) {
+        for option in ["submit", "complete_min", "complete_max"] {
+            all.push(format!("--iodepth_batch_{option}={batch}"));
+        }
     }
     match case.operations {
         // Of each job.

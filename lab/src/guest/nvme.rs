@@ -1,7 +1,7 @@
 //! The ring-0 workbench of the NVMe drivers.
 //!
-//! There is one controller. A subject gets it when its turn comes, and lets go
-//! of it for the next: whatever the device is, it is the same for all.
+//! A case is on one controller. A subject gets it when its turn comes, and lets
+//! go of it for the next: whatever the device is, it is the same for all.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -88,9 +88,8 @@ const UP: Duration = Duration::from_secs(60);
 /// Grace periods and work of the kernel's are through by then.
 const SETTLED: Duration = Duration::from_millis(200);
 
-/// How many times a counted sample's controller is set up anew: METHOD.md has
-/// why, of null block's disks.
-const TIMES: usize = 4;
+/// How many times a counted sample's controller is set up anew.
+const TIMES: usize = 2;
 
 /// Drivers do not tell how often they ring.
 const DOORBELLS: Option<u64> = None;
@@ -113,9 +112,15 @@ const QUEUE: [(&str, &str); 8] = [
     ("write_cache", ""),
 ];
 
+/// Which of two controllers a case is on: 1 for the one that hears doorbells in
+/// memory. Where there is one only, it is that.
+const SHADOW: (&str, &str) = ("shadow_doorbells", "0");
+
 /// What a subject gets for a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Settings {
+    /// Whether on the controller that hears doorbells in memory.
+    shadow: bool,
     /// For the module, before it gets the controller.
     parameters: BTreeMap<&'static str, String>,
     /// For the disk's queue, in writing order.
@@ -137,20 +142,29 @@ impl Settings {
         };
         let parameters = take(&PARAMETERS).into_iter().collect();
         let queue = take(&QUEUE);
+        let shadow = take(&[SHADOW]).iter().any(|(_, value)| value != "0");
+        // This one is fio's.
+        take(&[(fio::BATCH, "")]);
         if let Some(name) = asked.keys().next() {
-            let names = PARAMETERS.iter().chain(&QUEUE).map(|(name, _)| *name);
+            let all = PARAMETERS.iter().chain(&QUEUE).chain([&SHADOW]);
+            let names = all.map(|(name, _)| *name).chain([fio::BATCH]);
             bail!(
                 "ring 0: nvme has no setting {name}; there are {}",
                 names.collect::<Vec<_>>().join(", ")
             );
         }
-        Ok(Settings { parameters, queue })
+        Ok(Settings {
+            shadow,
+            parameters,
+            queue,
+        })
     }
 }
 
 /// A controller that a driver has.
 struct Bound {
     label: String,
+    function: Function,
     settings: Settings,
     disk: Disk,
     /// What the controller said of its set-up, if it told.
@@ -160,9 +174,10 @@ struct Bound {
 /// Gives a controller to drivers and loads them with fio.
 pub struct NvmeBench {
     modules: PathBuf,
-    function: Function,
-    /// The driver that had it, once it was taken.
-    taken: Option<Option<String>>,
+    /// One, or two: without and with doorbells in memory.
+    functions: Vec<Function>,
+    /// The functions that were taken, and the drivers that had them.
+    taken: Vec<(Function, Option<String>)>,
     bound: Option<Bound>,
     /// How each label was set up last.
     prepared: BTreeMap<String, Settings>,
@@ -177,29 +192,24 @@ pub struct NvmeBench {
 }
 
 impl NvmeBench {
-    /// A workbench with modules from that folder, on the function at `pci`.
-    /// What its namespaces hold is lost.
+    /// A workbench with modules from that folder, on the function at `pci`, or
+    /// on two with a comma between them, the second of which hears doorbells in
+    /// memory. What their namespaces hold is lost.
     pub fn new(modules: PathBuf, pci: Option<&str>) -> Result<NvmeBench> {
         if !rustix::process::geteuid().is_root() {
             bail!("ring 0: loading modules needs root; run it again under sudo");
         }
-        let Some(address) = pci else {
+        let Some(addresses) = pci else {
             bail!(
                 "ring 0: nvme needs a controller of its own, whose contents are lost; name its \
                  PCI function by --pci"
             );
         };
-        let function = Function::at(address)?;
-        if function.attribute("class").as_deref() != Some(CLASS) {
-            bail!("ring 0: {address} is no NVMe controller; `lspci -D` lists them");
-        }
-        for name in function.disks() {
-            refuse_used(&name)?;
-        }
+        let functions: Vec<Function> = pci_functions(addresses)?;
         Ok(NvmeBench {
             modules,
-            function,
-            taken: None,
+            functions,
+            taken: Vec::new(),
             bound: None,
             prepared: BTreeMap::new(),
             ours: Vec::new(),
@@ -209,21 +219,31 @@ impl NvmeBench {
         })
     }
 
-    /// Takes the controller from whatever driver has it.
+    /// Takes the controllers from whatever driver has them.
     fn take(&mut self) -> Result<()> {
-        if self.taken.is_none() {
-            let driver = self.function.driver();
-            self.function.unbind()?;
-            self.taken = Some(driver);
-            self.function.promise(NOBODY)?;
+        for function in &self.functions[self.taken.len()..] {
+            let driver = function.driver();
+            function.unbind()?;
+            self.taken.push((function.clone(), driver));
+            function.promise(NOBODY)?;
         }
         Ok(())
     }
 
     fn let_go(&mut self) -> Result<()> {
-        self.bound = None;
-        self.function.unbind()?;
-        self.function.promise(NOBODY)
+        match self.bound.take() {
+            Some(bound) => {
+                bound.function.unbind()?;
+                bound.function.promise(NOBODY)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The controller of a case.
+    fn function(&self, settings: &Settings) -> Function {
+        let last = self.functions.len() - 1;
+        self.functions[last.min(usize::from(settings.shadow))].clone()
     }
 
     /// Makes sure that a label's driver has the controller, set up like that.
@@ -240,9 +260,10 @@ impl NvmeBench {
         self.let_go()?;
         self.set_parameters(subject, settings)?;
         let log = nvme_log::Place::now();
-        self.function.promise(subject.driver)?;
-        self.function.bind(subject.driver)?;
-        let disk = wait_for_disk(&self.function)?;
+        let function = self.function(settings);
+        function.promise(subject.driver)?;
+        function.bind(subject.driver)?;
+        let disk = wait_for_disk(&function)?;
         for (name, value) in &settings.queue {
             // A kernel may be without it.
             if disk.queue(name).is_none() {
@@ -257,6 +278,7 @@ impl NvmeBench {
         }
         self.bound = Some(Bound {
             label: label.to_string(),
+            function,
             settings: settings.clone(),
             disk,
             told: log.since()?,
@@ -321,7 +343,7 @@ impl NvmeBench {
     fn prepare_user(&mut self, label: &str, case: &Case, settings: Settings) -> Result<Prepared> {
         self.let_go()?;
         let log = nvme_log::Place::now();
-        let mut values = match nvme_user::read_back(case, &self.function)? {
+        let mut values = match nvme_user::read_back(case, &self.function(&settings))? {
             Ok(values) => values,
             Err(why) => return Ok(Prepared::LeftOut(why)),
         };
@@ -330,13 +352,12 @@ impl NvmeBench {
         Ok(Prepared::Ready(values))
     }
 
-    fn measure_user(&mut self, case: &Case) -> Result<Measured> {
+    fn measure_user(&mut self, case: &Case, settings: &Settings) -> Result<Measured> {
         self.let_go()?;
+        let function = self.function(settings);
         match case.operations {
-            None => nvme_user::timed(case, &self.function),
-            Some(short) => {
-                nvme_user::counted(case, short, &self.function, &mut self.counter, TIMES)
-            }
+            None => nvme_user::timed(case, &function),
+            Some(short) => nvme_user::counted(case, short, &function, &mut self.counter, TIMES),
         }
     }
 
@@ -347,7 +368,7 @@ impl NvmeBench {
             .context("read back before it is set up")?;
         let mut values = attributes::of_disk(&bound.disk);
         values.extend(bound.told.clone());
-        values.extend(interrupts(&self.function));
+        values.extend(interrupts(&bound.function));
         let facts = environment::build_facts(&self.modules);
         let known = |fact: &str| {
             facts
@@ -377,14 +398,11 @@ impl Workbench for NvmeBench {
             bail!("ring 0: fio cannot be started; install the package fio");
         }
         let mut all = environment::read(&self.modules);
-        let id = |name| self.function.attribute(name).unwrap_or_default();
-        let device = format!(
-            "{} {} {}",
-            self.function.address(),
-            id("vendor"),
-            id("device")
-        );
-        all.insert("nvme".into(), device);
+        let devices = self.functions.iter().map(|function| {
+            let id = |name| function.attribute(name).unwrap_or_default();
+            format!("{} {} {}", function.address(), id("vendor"), id("device"))
+        });
+        all.insert("nvme".into(), devices.collect::<Vec<_>>().join(", "));
         Ok(all)
     }
 
@@ -412,7 +430,7 @@ impl Workbench for NvmeBench {
                     // VFIO takes nothing that it is not given.
                     let is =
                         subject != &USER && function.attribute("class").as_deref() == Some(CLASS);
-                    is && *function != self.function && function.driver().is_none()
+                    is && !self.functions.contains(function) && function.driver().is_none()
                 });
                 if let Some(free) = free {
                     bail!(
@@ -464,7 +482,7 @@ impl Workbench for NvmeBench {
                 bail!("ring 0: {label} is measured before it is set up");
             };
             taken(match case.operations {
-                _ if subject == &USER => self.measure_user(case)?,
+                _ if subject == &USER => self.measure_user(case, &settings)?,
                 None => {
                     let bound = self.bind(label, &settings)?;
                     sample::timed(case, &bound.disk.node(), DOORBELLS)?
@@ -496,9 +514,6 @@ impl Workbench for NvmeBench {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let Some(driver) = self.taken.take() else {
-            return Ok(());
-        };
         let mut first = self.let_go();
         for module in std::mem::take(&mut self.ours) {
             let removed = module::remove(module)
@@ -512,11 +527,13 @@ impl Workbench for NvmeBench {
                 first = first.and(restored);
             }
         }
-        first = first.and(self.function.promise(""));
-        match driver {
-            Some(driver) => first.and(self.function.bind(&driver)),
-            None => first,
+        for (function, driver) in std::mem::take(&mut self.taken) {
+            first = first.and(function.promise(""));
+            if let Some(driver) = driver {
+                first = first.and(function.bind(&driver));
+            }
         }
+        first
     }
 }
 
@@ -544,6 +561,22 @@ fn find(label: &str) -> Result<&'static Subject> {
             )
         }
     }
+}
+
+/// The controllers at these addresses, a comma between them, none of which may
+/// have a disk that somebody uses.
+fn pci_functions(addresses: &str) -> Result<Vec<Function>> {
+    let one = |address: &str| -> Result<Function> {
+        let function = Function::at(address)?;
+        if function.attribute("class").as_deref() != Some(CLASS) {
+            bail!("ring 0: {address} is no NVMe controller; `lspci -D` lists them");
+        }
+        for name in function.disks() {
+            refuse_used(&name)?;
+        }
+        Ok(function)
+    };
+    addresses.split(',').map(one).collect()
 }
 
 /// Refuses a disk that somebody uses: mounted, swapped to, part of another one.

@@ -16,8 +16,10 @@ pub enum Devices {
     None,
     /// An `edu` for each subject of `api`.
     Operations,
-    /// The NVMe controller that is measured. There is one, which every subject
-    /// gets in turn: nothing of the device then differs between them.
+    /// The NVMe controllers that are measured, one that hears doorbells in
+    /// registers only, as most of hardware does, and one that hears them in
+    /// memory as well. A case is on one of them, which every subject gets in
+    /// turn: nothing of the device then differs between subjects.
     Nvme,
     /// What the guest tests need: an `edu` for each subject of `api`, an NVMe
     /// controller with two namespaces, which is a shape that cannot be made
@@ -26,13 +28,11 @@ pub enum Devices {
     Tests,
 }
 
-/// The slot of the controller that is measured, in QEMU's words.
-const SLOT: &str = "10";
+/// The slots of the controllers that are measured, and whether they hear
+/// doorbells in memory (DBCS).
+const MEASURED: [(&str, &str); 2] = [("10", "off"), ("11", "on")];
 
-/// The same as the guest's kernel calls it.
-const ADDRESS: &str = "0000:00:10.0";
-
-/// Bytes of its namespace.
+/// Bytes of their namespaces.
 const SIZE: u64 = 8 << 30;
 
 /// An IOMMU, by which user space gets a controller, and parameters with which
@@ -110,12 +110,17 @@ impl Devices {
                 // A medium without contents: what is read is zeroes, so that
                 // buffers are written as with any other, and no request waits
                 // for the host.
-                let medium = format!("driver=null-co,node-name=bench,size={SIZE},read-zeroes=on");
-                add("-blockdev", medium);
-                add(
-                    "-device",
-                    format!("nvme,serial=ringfence,drive=bench,addr={SLOT}"),
-                );
+                for (slot, dbcs) in MEASURED {
+                    let node = format!("bench{slot}");
+                    add(
+                        "-blockdev",
+                        format!("driver=null-co,node-name={node},size={SIZE},read-zeroes=on"),
+                    );
+                    add(
+                        "-device",
+                        format!("nvme,serial={node},drive={node},addr={slot},dbcs={dbcs}"),
+                    );
+                }
             }
             Devices::Tests => {
                 for port in 0..PORTS {
@@ -157,7 +162,11 @@ impl Devices {
     /// Kernel parameters that tell the guest of them.
     pub fn parameters(self) -> String {
         match self {
-            Devices::Nvme => format!("{IOMMU_PARAMETERS} ringfence.pci={ADDRESS}"),
+            Devices::Nvme => {
+                let address = |(slot, _)| format!("0000:00:{slot}.0");
+                let addresses = MEASURED.map(address).join(",");
+                format!("{IOMMU_PARAMETERS} ringfence.pci={addresses}")
+            }
             Devices::Tests => IOMMU_PARAMETERS.into(),
             Devices::None | Devices::Operations => String::new(),
         }

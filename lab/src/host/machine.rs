@@ -437,7 +437,10 @@ mod tests {
             .join(" ")
             .contains("chrt --reset-on-fork --fifo 1 qemu"));
         let line = counting.arguments(Mode::Agent, "7", "").join(" ");
-        assert!(line.contains(" -device nvme,") && line.contains(" ringfence.pci=0000:00:10.0"));
+        assert!(
+            line.contains(" -device nvme,")
+                && line.contains(" ringfence.pci=0000:00:10.0,0000:00:11.0")
+        );
         for other in [
             machine(None, Devices::Nvme),
             machine(Some(Count::One), Devices::Operations),

@@ -7,12 +7,14 @@ pub mod removal;
 pub mod shapes;
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
+use rustix::io::Errno;
 use serde_json::{json, Value};
 
 use super::super::device::Disk;
@@ -33,6 +35,9 @@ const SIZE: u64 = 64 << 20;
 
 /// A controller that came or went is seen after a tenth of a second or so.
 const PLUGGED: Duration = Duration::from_secs(20);
+
+/// How long a function that is shown may not be had yet.
+const SHOWN: Duration = Duration::from_secs(1);
 
 /// The machine, in which functions are given to drivers by these tests only.
 struct Slots {
@@ -193,7 +198,18 @@ impl Driver {
     /// Gives it a controller.
     fn bind(&self, function: &Function) -> Result<()> {
         function.promise(self.subject.driver)?;
-        function.bind(self.subject.driver)
+        let start = Instant::now();
+        loop {
+            // A function is shown a moment before drivers may have it.
+            let Err(error) = function.bind(self.subject.driver) else {
+                return Ok(());
+            };
+            let early = error.downcast_ref().and_then(io::Error::raw_os_error);
+            if early != Some(Errno::NODEV.raw_os_error()) || start.elapsed() > SHOWN {
+                return Err(error);
+            }
+            sleep(Duration::from_millis(20));
+        }
     }
 
     /// Gives it a controller with a namespace; that one's disk.
