@@ -13,6 +13,7 @@
 #![warn(missing_docs)]
 
 mod admin_queue;
+mod bring_up;
 mod command;
 mod completion;
 mod completion_queue;
@@ -20,8 +21,11 @@ mod controller;
 mod doorbell;
 mod identify;
 mod io_queue;
+mod lists;
 mod prp;
+mod quirks;
 mod registers;
+mod sgl;
 mod submission_queue;
 #[cfg(test)]
 mod testing;
@@ -35,4 +39,5 @@ pub use controller::{Controller, Error, Settings, Step};
 pub use doorbell::Shadow;
 pub use identify::{ControllerIdentity, Namespace, Unusable};
 pub use io_queue::{Addresses, Busy, Completions, IoQueue, Submissions};
+pub use quirks::Quirks;
 pub use registers::{Capabilities, ControllerStatus};
