@@ -42,6 +42,28 @@ pub trait Coherent: Send + 'static {
     /// `None`, and nothing written, beyond the end.
     fn write<T: IntoBytes + Immutable>(&mut self, offset: usize, value: &T) -> Option<()>;
 
+    /// Writes `count` values one after the other from `offset` bytes on, as
+    /// [`write`](Coherent::write) does; `value` makes each from its index. `None`,
+    /// and nothing written, if they reach beyond the end.
+    ///
+    /// A ring that can check the end once, before the first, has its own.
+    #[inline]
+    fn write_run<T: IntoBytes + Immutable>(
+        &mut self,
+        offset: usize,
+        count: usize,
+        mut value: impl FnMut(usize) -> T,
+    ) -> Option<()> {
+        let bytes = count.checked_mul(size_of::<T>())?;
+        if offset.checked_add(bytes)? > self.length() {
+            return None;
+        }
+        for index in 0..count {
+            self.write(offset + index * size_of::<T>(), &value(index))?;
+        }
+        Some(())
+    }
+
     /// The 32-bit word at `offset` (a multiple of 4), for several holders at
     /// once; it keeps the memory. `None` beyond the end.
     fn word(&self, offset: usize) -> Option<Self::Word>;

@@ -6,9 +6,7 @@
 //! data race; barriers are the kit's.
 
 use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
-use std::fs::File;
 use std::hint::assert_unchecked;
-use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{
@@ -18,7 +16,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kit::dma::{Coherent, Dma, Segment, Word};
 use kit::memory::{OutOfMemory, PAGE_SIZE};
-use memmap2::{MmapOptions, MmapRaw};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Pages that an arena is made of. Whatever shows them to the device takes them
@@ -83,29 +80,6 @@ impl Drop for Heap {
 unsafe impl Mapping for Heap {
     fn base(&self) -> NonNull<u8> {
         self.base
-    }
-
-    fn pages(&self) -> usize {
-        self.pages
-    }
-}
-
-/// Pages of a file, that another process has as its device's memory.
-///
-/// # Invariants
-///
-/// The mapping is `pages` pages long.
-struct Shared {
-    map: MmapRaw,
-    pages: usize,
-}
-
-// SAFETY: Mapped by `map`, from a page's start, for that long, and until this is
-// dropped. What a file has is initialised, and these addresses are nobody
-// else's; who has the same bytes elsewhere is as a device to them.
-unsafe impl Mapping for Shared {
-    fn base(&self) -> NonNull<u8> {
-        NonNull::new(self.map.as_mut_ptr()).expect("a mapping is not at zero")
     }
 
     fn pages(&self) -> usize {
@@ -190,32 +164,6 @@ impl Arena {
             isolated: AtomicBool::new(false),
             _mapping: Box::new(mapping),
         }))
-    }
-
-    /// An arena of so many pages of a file, from `offset` on, that another
-    /// process has as its device's memory. Nobody may shorten the file.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be mapped or is too short.
-    ///
-    /// # Panics
-    ///
-    /// As [`new`](Arena::new), and for an offset that is no multiple of the page
-    /// size.
-    pub fn of_file(file: &File, offset: u64, pages: usize, bus: u64) -> io::Result<Arena> {
-        assert!(pages > 0 && offset % PAGE_SIZE as u64 == 0);
-        let length = pages.checked_mul(PAGE_SIZE).expect("fewer bytes than fit");
-        let end = offset.checked_add(length as u64);
-        if end.is_none_or(|end| file.metadata().is_ok_and(|data| data.len() < end)) {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-        }
-        let map = MmapOptions::new()
-            .offset(offset)
-            .len(length)
-            .map_raw(file)?;
-        // INVARIANT: That long, just now.
-        Ok(Arena::over(Shared { map, pages }, bus))
     }
 
     /// Takes so many bytes, in whole pages that are zero.
@@ -428,6 +376,24 @@ impl Coherent for Block {
         Some(())
     }
 
+    #[inline]
+    fn write_run<T: IntoBytes + Immutable>(
+        &mut self,
+        offset: usize,
+        count: usize,
+        mut value: impl FnMut(usize) -> T,
+    ) -> Option<()> {
+        let size = size_of::<T>();
+        let to = self.find(offset, size.checked_mul(count)?)?;
+        for index in 0..count {
+            let value = value(index);
+            // SAFETY: All `count` values lie within the block, and the bytes of
+            // an `IntoBytes` are all initialised.
+            unsafe { copy_to(to.add(index * size), (&raw const value).cast(), size) };
+        }
+        Some(())
+    }
+
     fn word(&self, offset: usize) -> Option<BlockWord> {
         let at = NonNull::new(self.find(offset, 4)?)?;
         at.cast::<u32>().is_aligned().then(|| BlockWord {
@@ -609,8 +575,6 @@ unsafe fn copy_to(to: *mut u8, from: *const u8, count: usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Seek, SeekFrom, Write};
-
     use super::*;
 
     const BUS: u64 = 0x4000_0000;
@@ -645,6 +609,14 @@ mod tests {
         assert_eq!(block.read::<u64>(57), None);
         assert_eq!(block.read::<u8>(usize::MAX), None);
         assert_eq!(block.read::<u64>(56), Some(0x0102_0304_0506_0708));
+        let value = |index| index as u16 + 7;
+        assert_eq!(block.write_run(61, 2, value), None);
+        assert_eq!(block.write_run(62, usize::MAX, value), None);
+        assert_eq!(block.write_run(usize::MAX, 2, value), None);
+        assert_eq!(block.read::<u16>(61), Some(0x0203));
+        assert_eq!(block.write_run(1, 2, value), Some(()));
+        assert_eq!(block.read::<[u16; 2]>(1), Some([7, 8]));
+        assert_eq!(block.write_run(64, 0, value), Some(()));
         assert_eq!(block.copy_to_slice(60, &mut [0; 8]), 4);
         assert_eq!(block.copy_to_slice(64, &mut [0; 8]), 0);
         assert_eq!(block.copy_from_slice(999, &[1]), 0);
@@ -674,24 +646,6 @@ mod tests {
         assert!(!arena.device_read(second.address(), &mut bytes));
         arena.isolate(false);
         assert!(arena.device_read(second.address(), &mut bytes));
-    }
-
-    #[test]
-    fn an_arena_of_a_file_is_the_files_bytes() {
-        let mut file = tempfile::tempfile().expect("a folder for temporary files");
-        file.set_len(4 * PAGE_SIZE as u64).expect("room");
-        let arena = Arena::of_file(&file, PAGE_SIZE as u64, 3, BUS).expect("long enough");
-        assert!(Arena::of_file(&file, PAGE_SIZE as u64, 4, BUS).is_err());
-        let mut block = arena.take(2 * PAGE_SIZE).expect("room");
-        block.copy_from_slice(4090, b"across two pages");
-        let mut bytes = [0; 16];
-        file.seek(SeekFrom::Start(4096 + 4090)).expect("a file");
-        file.read_exact(&mut bytes).expect("as long");
-        assert_eq!(&bytes, b"across two pages");
-        file.seek(SeekFrom::Start(4096)).expect("a file");
-        file.write_all(b"the other way").expect("room");
-        assert_eq!(block.copy_to_slice(0, &mut bytes[..13]), 13);
-        assert_eq!(&bytes[..13], b"the other way");
     }
 
     #[test]

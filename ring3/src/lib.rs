@@ -10,6 +10,7 @@ pub mod api;
 pub mod count;
 mod delay;
 pub mod dma;
+pub mod file_memory;
 pub mod load;
 pub mod memory;
 pub mod nullblk;

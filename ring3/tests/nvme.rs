@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kit::block::Status;
-use nvme::{Command, Feature, LogPage, Settings};
-use nvme_model::{Action, Config, Corruption, Event, InterruptMode, NamespaceConfig, Script};
+use nvme::{Command, Feature, LogPage, Quirks, Settings};
+use nvme_model::{
+    optional, Action, Config, Corruption, Event, InterruptMode, NamespaceConfig, Script,
+};
 use ring3::dma::{Arena, Block};
 use ring3::nvme::{Clock, Disk, Io, Model, ModelDevice, Operation};
 
@@ -16,6 +18,8 @@ const SETTINGS: Settings = Settings {
     depth: 8,
     admin_timeout: Duration::from_secs(5),
     doorbell_buffers: true,
+    sgl: true,
+    quirks: Quirks::NONE,
 };
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -45,8 +49,15 @@ impl Bench {
     }
 
     fn try_start(&mut self) -> Result<Disk<ModelDevice>, ring3::nvme::Failure> {
+        self.start_with(SETTINGS)
+    }
+
+    fn start_with(
+        &mut self,
+        settings: Settings,
+    ) -> Result<Disk<ModelDevice>, ring3::nvme::Failure> {
         let device = self.model.device(self.vectors);
-        Disk::start(device, SETTINGS, TIMEOUT, &mut self.model)
+        Disk::start(device, settings, TIMEOUT, &mut self.model)
     }
 
     fn buffer(&self, bytes: &[u8]) -> Block {
@@ -174,7 +185,11 @@ fn odd_shapes_carry_data() {
             NamespaceConfig::with_4096(7, 4096),
         ]
     };
-    let shapes: [Config; 9] = [
+    let shapes: [Config; 10] = [
+        Config {
+            sgl: true,
+            ..ordinary()
+        },
         Config {
             mdts: 1,
             ..ordinary()
@@ -237,6 +252,67 @@ fn odd_shapes_carry_data() {
             "{config:?}"
         );
     }
+}
+
+#[test]
+fn quirks_are_heeded() {
+    let with = |quirks| Settings { quirks, ..SETTINGS };
+    let zeroes = io(Operation::WriteZeroes, 1, 0, 512);
+    // Vendor and device of a drive of each kind.
+    let (samsung, intel, sandisk) = ((0x144d, 0xa822), (0x8086, 0x0953), (0x15b7, 0x2001));
+    let (old_apple, apple) = ((0x106b, 0x2001), (0x106b, 0x2005));
+    let of = |(vendor, device)| Quirks::of(vendor, device);
+    assert_eq!(of((0x1b36, 0x0010)), Quirks::NONE);
+
+    // CSTS.RDY is not looked at for 2.3 s, nor does the bring-up fail for it.
+    let mut bench = Bench::new(Config::default());
+    let mut disk = bench.start_with(with(of(samsung))).expect("it comes up");
+    let taken = bench.model.now();
+    assert!(taken >= Duration::from_millis(2300), "{taken:?}");
+    assert!(taken < Duration::from_millis(2900), "{taken:?}");
+    assert!(!disk.controller().identity().expect("asked").write_zeroes);
+    assert_eq!(bench.one(&mut disk, zeroes, None).0, Status::NotSupported);
+
+    // What write zeroes does is done by deallocating, or not at all.
+    for (quirks, commands, status) in [
+        (Quirks::NONE, optional::ALL, Status::Ok),
+        (of(intel), optional::DATASET_MANAGEMENT, Status::Ok),
+        (of(intel), optional::WRITE_ZEROES, Status::NotSupported),
+        (of(sandisk), optional::ALL, Status::NotSupported),
+        (Quirks::NONE, 0, Status::NotSupported),
+    ] {
+        let mut bench = Bench::new(Config {
+            optional_commands: commands,
+            ..Config::default()
+        });
+        let mut disk = bench.start_with(with(quirks)).expect("it comes up");
+        bench.write(&mut disk, 1, 0, &[7; 512]);
+        assert_eq!(bench.one(&mut disk, zeroes, None).0, status);
+        let byte = if status == Status::Ok { 0 } else { 7 };
+        assert_eq!(bench.read(&mut disk, 1, 0, 512), [byte; 512]);
+        // The device was never asked for what it does not do.
+        assert_eq!(bench.model.controller().counters().failed_commands, 0);
+    }
+
+    // One request at a time, and one vector.
+    let mut bench = Bench::new(Config::default());
+    let mut disk = bench.start_with(with(of(old_apple))).expect("it comes up");
+    let submit = |disk: &mut Disk<_>, bench: &Bench, sector| {
+        let request = io(Operation::Read, 1, sector, 512);
+        disk.submit(request, Some(bench.buffer(&[0; 512])), bench.model.now())
+            .is_ok()
+    };
+    assert!(submit(&mut disk, &bench, 0) && submit(&mut disk, &bench, 8));
+    assert!(!submit(&mut disk, &bench, 16), "two queues have one each");
+    disk.shutdown(&mut bench.model);
+    assert!(bench
+        .model
+        .controller()
+        .interrupts()
+        .all(|vector| vector == 0));
+
+    let refused = bench.start_with(with(of(apple))).err().map(|error| error.0);
+    assert_eq!(refused, Some(nvme::Error::Unsupported));
 }
 
 #[test]

@@ -29,6 +29,8 @@ fn start(script: Script) -> (Arena, Model, Option<Disk<ModelDevice>>) {
         depth: 8,
         admin_timeout: Duration::from_secs(5),
         doorbell_buffers: true,
+        sgl: true,
+        quirks: nvme::Quirks::NONE,
     };
     let disk = Disk::start(model.device(1), settings, TIMEOUT, &mut model);
     (arena, model, disk.ok())

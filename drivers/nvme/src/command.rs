@@ -4,6 +4,8 @@
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::completion::rarely;
+
 /// Common command format, 64 bytes.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
@@ -117,6 +119,8 @@ pub struct Blocks {
     pub count: u32,
 }
 
+/// A data pointer is an SGL descriptor, a metadata pointer none (PSDT 01b).
+const SGL: u8 = 1 << 6;
 /// Force unit access, in dword 12 of reads and writes.
 const FUA: u32 = 1 << 30;
 /// Deallocate, in dword 12 of write zeroes.
@@ -147,6 +151,15 @@ impl Command {
     #[must_use]
     pub fn with_prp(mut self, entries: [u64; 2]) -> Command {
         self.data = entries.map(U64::new);
+        self
+    }
+
+    /// The same with a data pointer that is an SGL descriptor (PSDT 01b, §3.3.3.1).
+    #[inline]
+    #[must_use]
+    pub(crate) fn with_sgl(mut self, descriptor: [u64; 2]) -> Command {
+        self.flags = SGL;
+        self.data = descriptor.map(U64::new);
         self
     }
 
@@ -253,7 +266,12 @@ impl Command {
     /// Write (NVM 1.0 §3.2.6); with `fua` past any volatile cache.
     #[inline]
     pub fn write(blocks: Blocks, fua: bool) -> Command {
-        Command::of_blocks(nvm::WRITE, blocks, if fua { FUA } else { 0 })
+        let mut control = 0;
+        if fua {
+            rarely();
+            control = FUA;
+        }
+        Command::of_blocks(nvm::WRITE, blocks, control)
     }
 
     /// Compare (NVM 1.0 §3.2.1).

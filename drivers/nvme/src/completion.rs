@@ -104,7 +104,7 @@ impl Status {
 
 /// Says that its caller seldom comes by.
 #[cold]
-fn rarely() {}
+pub(crate) fn rarely() {}
 
 impl core::fmt::Debug for Status {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -1,5 +1,5 @@
-//! A controller: bring-up, admin commands, reset and shutdown (NVMe Base 2.0
-//! §3.5 and §3.6).
+//! A controller: enabling, admin commands, reset and shutdown (NVMe Base 2.0
+//! §3.5 and §3.6); what follows when it is enabled is in `bring_up.rs`.
 //!
 //! It never waits: [`Controller::step`] does what can be done now and says
 //! until when there is nothing to do. The ring calls it again then, and after
@@ -7,33 +7,29 @@
 
 use core::time::Duration;
 
-use kit::block::TAG_BITS;
 use kit::device::Device;
 use kit::dma::{Coherent, Dma};
-use kit::memory::{OutOfMemory, PAGE_SIZE};
+use kit::memory::OutOfMemory;
 
 use crate::admin_queue::{self, AdminQueue, QueueFull};
-use crate::command::{Command, Feature, Identify, LogPage};
+use crate::bring_up::{Half, Purpose, Stage};
+use crate::command::Command;
 use crate::completion::{Completion, Status};
 use crate::completion_queue::CompletionQueue;
 use crate::doorbell::{Doorbell, Shadow};
-use crate::identify::{next_active, ControllerIdentity, Namespace, Unusable};
-use crate::io_queue::{Addresses, Completions, DoorbellOf, IoQueue, Memory, Submissions};
-use crate::prp::PrpLists;
+use crate::identify::{ControllerIdentity, Namespace, Unusable};
+use crate::io_queue::{DoorbellOf, IoQueue, Memory};
+use crate::quirks::Quirks;
 use crate::registers::{Capabilities, ControllerRegisters, ControllerStatus, Shutdown, DOORBELLS};
 use crate::submission_queue::SubmissionQueue;
 
 /// How often a register is looked at that no interrupt tells of.
-const POLL: Duration = Duration::from_millis(1);
+pub(crate) const POLL: Duration = Duration::from_millis(1);
+/// How long a controller with late status bits gets (C:
+/// `NVME_QUIRK_DELAY_AMOUNT`).
+const LATE_READY: Duration = Duration::from_millis(2300);
 /// How long a controller may take for a shutdown (C: `shutdown_timeout`).
 const SHUTDOWN: Duration = Duration::from_secs(5);
-/// Namespaces that are looked at: a list's length.
-const MAX_NAMESPACES: usize = PAGE_SIZE / 4;
-/// Asynchronous event type of notices (figure 145), the notice of changed
-/// namespaces (figure 148), and the bit that asks for it (figure 326).
-const NOTICE: u32 = 2;
-const NAMESPACE_CHANGED: u32 = 0;
-const NAMESPACE_NOTICES: u32 = 1 << 8;
 /// The largest transfer that lists have room for: one page of list.
 const MAX_TRANSFER: u32 = 1 << 20;
 
@@ -50,6 +46,26 @@ pub struct Settings {
     pub admin_timeout: Duration,
     /// Whether doorbell buffers are used where the controller has them.
     pub doorbell_buffers: bool,
+    /// Whether SGLs are used where the controller takes them.
+    pub sgl: bool,
+    /// What this controller does otherwise than it says: [`Quirks::of`].
+    pub quirks: Quirks,
+}
+
+impl Default for Settings {
+    /// A queue pair of 128 requests, a minute for an admin command, all that the
+    /// controller has, no quirks.
+    fn default() -> Settings {
+        Settings {
+            queues: 1,
+            poll_queues: 0,
+            depth: 128,
+            admin_timeout: Duration::from_secs(60),
+            doorbell_buffers: true,
+            sgl: true,
+            quirks: Quirks::NONE,
+        }
+    }
 }
 
 /// Why a controller cannot be used.
@@ -67,7 +83,8 @@ pub enum Error {
     /// An admin command failed that has to succeed.
     Refused(Status),
     /// It offers no NVM command set, no pages of 4 KiB, no queues of 2 entries
-    /// or no doorbells within its window.
+    /// or no doorbells within its window, or its queues are of another kind
+    /// ([`Quirks::other_queues`]).
     Unsupported,
     /// There is no memory.
     OutOfMemory,
@@ -117,38 +134,13 @@ pub enum Step<D: Device> {
     Failed(Error),
 }
 
-/// What an admin command was sent for.
 #[derive(Clone, Copy)]
-enum Purpose {
-    Stage(Stage),
-    Ring,
-    AsyncEvent,
-}
-
-/// Where bring-up is: whose answer it waits for.
-#[derive(Clone, Copy)]
-enum Stage {
-    Controller,
-    Queues,
-    DoorbellBuffers,
-    CompletionQueue(u16),
-    SubmissionQueue(u16),
-    /// The log of what changed, which has to be read before another change is
-    /// told (§5.16.1.5).
-    ChangedNamespaces,
-    /// The active namespaces above this one.
-    ActiveNamespaces(u32),
-    /// An entry of their list.
-    Namespace(usize, u32),
-    AsyncEvents,
-}
-
-#[derive(Clone, Copy)]
-enum State {
+pub(crate) enum State {
     /// Nothing was done yet, or nothing is to be done any more.
     Off,
-    /// Waits for CSTS.RDY to be clear, until then.
-    Disabling(Duration),
+    /// Waits for CSTS.RDY to be clear: from when it means something, and until
+    /// when.
+    Disabling(Duration, Duration),
     /// Waits for it to be set.
     Enabling(Duration),
     /// Has to send a stage's command.
@@ -163,37 +155,28 @@ enum State {
     Failed,
 }
 
-/// A queue pair in the making.
-struct Half<D: Device> {
-    vector: Option<u16>,
-    completions: CompletionQueue<DoorbellOf<D>, Memory<D>>,
-    submissions: SubmissionQueue<DoorbellOf<D>, Memory<D>>,
-    addresses: Addresses,
-    lists: PrpLists<Memory<D>>,
-}
-
 /// A word of a device's memory.
 type WordOf<D> = <Memory<D> as Coherent>::Word;
 
 /// A controller.
 pub struct Controller<D: Device> {
-    device: D,
-    settings: Settings,
-    capabilities: Capabilities,
-    state: State,
+    pub(crate) device: D,
+    pub(crate) settings: Settings,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) state: State,
     /// Whether it is to run after the reset that is under way.
     start: bool,
     /// Whether it has been told of memory and not been stopped since.
-    armed: bool,
-    admin: Option<AdminQueue<D, Purpose>>,
+    pub(crate) armed: bool,
+    pub(crate) admin: Option<AdminQueue<D, Purpose>>,
     /// The active namespaces, of which one after the other is identified.
-    list: Option<Memory<D>>,
+    pub(crate) list: Option<Memory<D>>,
     /// Doorbells and event indices.
-    shadows: Option<[Memory<D>; 2]>,
-    identity: Option<ControllerIdentity>,
+    pub(crate) shadows: Option<[Memory<D>; 2]>,
+    pub(crate) identity: Option<ControllerIdentity>,
     /// Queue pairs that it grants.
-    queues: u16,
-    half: Option<Half<D>>,
+    pub(crate) queues: u16,
+    pub(crate) half: Option<Half<D>>,
 }
 
 impl<D: Device> Controller<D> {
@@ -246,6 +229,14 @@ impl<D: Device> Controller<D> {
     pub fn max_transfer(&self) -> u32 {
         let own = self.identity.and_then(|identity| identity.max_transfer);
         own.map_or(MAX_TRANSFER, |bytes| bytes.get().min(MAX_TRANSFER))
+    }
+
+    /// Entries of the largest I/O queue.
+    pub(crate) fn max_queue_entries(&self) -> u32 {
+        match self.capabilities.max_queue_entries() {
+            1 if self.settings.quirks.no_mqes => 64,
+            entries => entries,
+        }
     }
 
     /// Completions of admin commands that were not under way.
@@ -322,7 +313,11 @@ impl<D: Device> Controller<D> {
         self.registers().disable();
         // At least a unit of CAP.TO: some controllers say 0.
         let patience = self.capabilities.timeout().max(Duration::from_millis(500));
-        self.state = State::Disabling(now.saturating_add(patience));
+        let from = match self.settings.quirks.late_ready {
+            true => now.saturating_add(LATE_READY),
+            false => now,
+        };
+        self.state = State::Disabling(from, from.saturating_add(patience));
     }
 
     /// One thing that can be done now; `None` if there may be more.
@@ -333,7 +328,7 @@ impl<D: Device> Controller<D> {
                 self.state = State::Failed;
                 Ok(Some(Step::Failed(error)))
             }
-            State::Disabling(deadline) => self.disabling(deadline, now),
+            State::Disabling(from, deadline) => self.disabling(from, deadline, now),
             State::Enabling(deadline) => {
                 let status = self.look()?;
                 if status.ready() {
@@ -362,7 +357,7 @@ impl<D: Device> Controller<D> {
     }
 
     /// The status of a controller that works.
-    fn look(&self) -> Result<ControllerStatus, Error> {
+    pub(crate) fn look(&self) -> Result<ControllerStatus, Error> {
         let status = self.status();
         if status.gone() {
             return Err(Error::Gone);
@@ -387,7 +382,15 @@ impl<D: Device> Controller<D> {
         ))))
     }
 
-    fn disabling(&mut self, deadline: Duration, now: Duration) -> Result<Option<Step<D>>, Error> {
+    fn disabling(
+        &mut self,
+        from: Duration,
+        deadline: Duration,
+        now: Duration,
+    ) -> Result<Option<Step<D>>, Error> {
+        if now < from {
+            return Ok(Some(Step::Wait(Some(from))));
+        }
         let status = self.status();
         let gone = status.gone();
         if !gone && status.ready() && now < deadline {
@@ -425,7 +428,8 @@ impl<D: Device> Controller<D> {
         let capabilities = self.capabilities;
         if !capabilities.nvm_command_set()
             || !capabilities.takes_page_size()
-            || capabilities.max_queue_entries() < 2
+            || self.max_queue_entries() < 2
+            || self.settings.quirks.other_queues
         {
             return Err(Error::Unsupported);
         }
@@ -448,7 +452,7 @@ impl<D: Device> Controller<D> {
     }
 
     /// A queue's doorbell, in memory too if the controller looks there.
-    fn doorbell(
+    pub(crate) fn doorbell(
         &self,
         queue: u16,
         head: bool,
@@ -473,324 +477,4 @@ impl<D: Device> Controller<D> {
     pub fn doorbell_offset(&self, queue: u16, head: bool) -> usize {
         DOORBELLS + self.registers().doorbell_offset(queue, head)
     }
-
-    /// Sends the command of a stage; or says which stage is next, if this one
-    /// is not for this controller.
-    fn begin(&mut self, stage: Stage, now: Duration) -> Result<Option<Next>, Error> {
-        let identity = self.identity;
-        let has = |what: fn(&ControllerIdentity) -> bool| identity.as_ref().is_some_and(what);
-        match stage {
-            Stage::Controller => {
-                let page = self.page()?;
-                self.order(
-                    stage,
-                    Command::identify(Identify::Controller),
-                    Some(page),
-                    now,
-                )?;
-            }
-            Stage::Queues => {
-                let wanted = self
-                    .settings
-                    .queues
-                    .saturating_add(self.settings.poll_queues);
-                let count = u32::from(wanted.max(1)) - 1;
-                let command = Command::set_feature(Feature::NumberOfQueues, count << 16 | count);
-                self.order(stage, command, None, now)?;
-            }
-            Stage::DoorbellBuffers => {
-                if !self.settings.doorbell_buffers || !has(|identity| identity.doorbell_buffers) {
-                    return Ok(Some(Next::Stage(Stage::CompletionQueue(1))));
-                }
-                let (doorbells, events) = (self.page()?, self.page()?);
-                let command =
-                    Command::doorbell_buffer_config(doorbells.address(), events.address());
-                self.shadows = Some([doorbells, events]);
-                self.order(stage, command, None, now)?;
-            }
-            Stage::CompletionQueue(number) => {
-                if number > self.queues {
-                    return Ok(Some(Next::Stage(Stage::ActiveNamespaces(0))));
-                }
-                let command = self.make_half(number)?;
-                self.order(stage, command, None, now)?;
-            }
-            Stage::SubmissionQueue(number) => {
-                let address = self
-                    .half
-                    .as_ref()
-                    .map_or(0, |half| half.addresses.submissions);
-                let command =
-                    Command::create_submission_queue(number, self.queue_entries(), address);
-                self.order(stage, command, None, now)?;
-            }
-            Stage::ChangedNamespaces => {
-                let page = self.page()?;
-                let command = Command::log_page(LogPage::ChangedNamespaces, PAGE_SIZE as u32);
-                self.order(stage, command, Some(page), now)?;
-            }
-            Stage::ActiveNamespaces(above) => {
-                let page = self.page()?;
-                let command = Command::identify(Identify::ActiveNamespaces(above));
-                self.order(stage, command, Some(page), now)?;
-            }
-            Stage::Namespace(_, number) => {
-                let page = self.page()?;
-                let command = Command::identify(Identify::Namespace(number));
-                self.order(stage, command, Some(page), now)?;
-            }
-            Stage::AsyncEvents => {
-                if !has(|identity| identity.namespace_events) {
-                    return Ok(Some(Next::Ready));
-                }
-                let command =
-                    Command::set_feature(Feature::AsyncEventConfiguration, NAMESPACE_NOTICES);
-                self.order(stage, command, None, now)?;
-            }
-        }
-        Ok(None)
-    }
-
-    fn order(
-        &mut self,
-        stage: Stage,
-        command: Command,
-        data: Option<Memory<D>>,
-        now: Duration,
-    ) -> Result<(), Error> {
-        let deadline = now.saturating_add(self.settings.admin_timeout);
-        let admin = self.admin.as_mut().ok_or(Error::QueueFull)?;
-        admin.send(command, data, Purpose::Stage(stage), Some(deadline))?;
-        Ok(())
-    }
-
-    fn page(&self) -> Result<Memory<D>, OutOfMemory> {
-        self.device.dma().allocate(PAGE_SIZE)
-    }
-
-    /// Entries of an I/O queue: one more than requests.
-    fn queue_entries(&self) -> u16 {
-        let most = self.capabilities.max_queue_entries().min(1 << TAG_BITS);
-        let wanted = u32::from(self.settings.depth.max(1)) + 1;
-        // At most 4096.
-        wanted.min(most) as u16
-    }
-
-    /// The vector of queue pair `number`: vector 0 is the admin queue's, and
-    /// shared where there is no other.
-    fn vector(&self, number: u16) -> Option<u16> {
-        let polled = number > self.queues.saturating_sub(self.settings.poll_queues).max(1);
-        match self.device.vectors() {
-            0 => None,
-            _ if polled && self.settings.poll_queues > 0 => None,
-            1 => Some(0),
-            vectors => Some(1 + (number - 1) % (vectors - 1)),
-        }
-    }
-
-    /// Makes both queues of a pair; answers the command that creates the first.
-    fn make_half(&mut self, number: u16) -> Result<Command, Error> {
-        let entries = self.queue_entries();
-        let dma = self.device.dma();
-        let submissions =
-            dma.allocate(SubmissionQueue::<DoorbellOf<D>, Memory<D>>::bytes(entries))?;
-        let completions =
-            dma.allocate(CompletionQueue::<DoorbellOf<D>, Memory<D>>::bytes(entries))?;
-        let pages = PrpLists::<Memory<D>>::pages_for(self.max_transfer());
-        let lists = dma.allocate(PrpLists::<Memory<D>>::bytes(entries.into(), pages))?;
-        let vector = self.vector(number);
-        let command =
-            Command::create_completion_queue(number, entries, completions.address(), vector);
-        self.half = Some(Half {
-            vector,
-            addresses: Addresses {
-                submissions: submissions.address(),
-                completions: completions.address(),
-                lists: lists.address(),
-            },
-            completions: CompletionQueue::new(completions, entries, self.doorbell(number, true)?),
-            submissions: SubmissionQueue::new(submissions, entries, self.doorbell(number, false)?),
-            lists: PrpLists::new(lists, pages),
-        });
-        Ok(command)
-    }
-
-    /// Looks for admin commands that came back, and for trouble.
-    fn admin(&mut self, now: Duration) -> Result<Option<Step<D>>, Error> {
-        let admin = self.admin.as_mut().ok_or(Error::Gone)?;
-        let Some((purpose, completion, data)) = admin.next() else {
-            let deadline = admin.deadline();
-            self.look()?;
-            if deadline.is_some_and(|deadline| now >= deadline) {
-                return Err(Error::Late);
-            }
-            let polled = self.device.vectors() == 0 && deadline.is_some();
-            let until = match polled {
-                true => Some(now.saturating_add(POLL)),
-                false => deadline,
-            };
-            return Ok(Some(Step::Wait(until)));
-        };
-        match purpose {
-            Purpose::Ring => Ok(Some(Step::Done(
-                completion.identifier.get(),
-                completion,
-                data,
-            ))),
-            Purpose::AsyncEvent => self.async_event(&completion),
-            Purpose::Stage(stage) => {
-                let (step, next) = self.answered(stage, &completion, data)?;
-                // The step is told first; the stage follows with the next call.
-                match (step, self.go_to(next)?) {
-                    (None, ready) => Ok(ready),
-                    (step, _) => Ok(step),
-                }
-            }
-        }
-    }
-
-    fn go_to(&mut self, next: Next) -> Result<Option<Step<D>>, Error> {
-        match next {
-            Next::Stage(stage) => {
-                self.state = State::Next(stage);
-                Ok(None)
-            }
-            Next::Ready => {
-                self.state = State::Ready;
-                Ok(Some(Step::Ready))
-            }
-        }
-    }
-
-    /// What follows from a stage's answer.
-    fn answered(
-        &mut self,
-        stage: Stage,
-        completion: &Completion,
-        data: Option<Memory<D>>,
-    ) -> Result<(Option<Step<D>>, Next), Error> {
-        let status = completion.status();
-        let refused = || match status.is_success() {
-            true => Ok(()),
-            false => Err(Error::Refused(status)),
-        };
-        let (step, next) = match stage {
-            Stage::Controller => {
-                refused()?;
-                let page = data.ok_or(Error::Unsupported)?;
-                self.identity = ControllerIdentity::read(&page);
-                (None, Stage::Queues)
-            }
-            Stage::Queues => {
-                refused()?;
-                // Each counts from zero.
-                let result = completion.result.get();
-                let granted = (result & 0xffff).min(result >> 16) + 1;
-                let wanted = self
-                    .settings
-                    .queues
-                    .saturating_add(self.settings.poll_queues);
-                self.queues = granted.min(u32::from(wanted.max(1))) as u16;
-                (None, Stage::DoorbellBuffers)
-            }
-            Stage::DoorbellBuffers => {
-                // It may not want them; it has not been told of a queue that
-                // would use them.
-                if !status.is_success() {
-                    self.shadows = None;
-                }
-                (None, Stage::CompletionQueue(1))
-            }
-            Stage::CompletionQueue(number) => {
-                refused()?;
-                (None, Stage::SubmissionQueue(number))
-            }
-            Stage::SubmissionQueue(number) => {
-                refused()?;
-                let step = self.half.take().map(|half| {
-                    Step::Queue(IoQueue {
-                        number,
-                        vector: half.vector,
-                        depth: self.queue_entries() - 1,
-                        addresses: half.addresses,
-                        submissions: Submissions {
-                            queue: half.submissions,
-                            lists: half.lists,
-                        },
-                        completions: Completions {
-                            queue: half.completions,
-                            unknown: 0,
-                        },
-                    })
-                });
-                return Ok((step, Next::Stage(Stage::CompletionQueue(number + 1))));
-            }
-            // All namespaces are looked at, whatever it says.
-            Stage::ChangedNamespaces => (None, Stage::ActiveNamespaces(0)),
-            Stage::ActiveNamespaces(above) => {
-                refused()?;
-                self.list = data;
-                (None, self.namespace_after(0, above))
-            }
-            Stage::Namespace(entry, number) => {
-                let page = data.ok_or(Error::Unsupported)?;
-                // One that went meanwhile is no reason to fail.
-                let read = match status.is_success() {
-                    true => Namespace::read(number, &page),
-                    false => None,
-                };
-                let step = read.map(|usable| match usable {
-                    Ok(namespace) => Step::Namespace(namespace),
-                    Err(why) => Step::Unusable(number, why),
-                });
-                (step, self.namespace_after(entry + 1, number))
-            }
-            Stage::AsyncEvents => {
-                // One that does not tell is one to be asked.
-                if status.is_success() {
-                    self.request_event()?;
-                }
-                return Ok((None, Next::Ready));
-            }
-        };
-        Ok((step, Next::Stage(next)))
-    }
-
-    /// What follows namespace `number` in the list.
-    fn namespace_after(&mut self, entry: usize, number: u32) -> Stage {
-        let list = self.list.as_ref().filter(|_| entry < MAX_NAMESPACES);
-        match list.and_then(|list| next_active(list, entry, number)) {
-            Some(next) => Stage::Namespace(entry, next),
-            None => {
-                self.list = None;
-                Stage::AsyncEvents
-            }
-        }
-    }
-
-    fn request_event(&mut self) -> Result<(), Error> {
-        let admin = self.admin.as_mut().ok_or(Error::QueueFull)?;
-        let command = Command::async_event_request();
-        admin.send(command, None, Purpose::AsyncEvent, None)?;
-        Ok(())
-    }
-
-    /// An event (§5.2.1): a notice of changed namespaces is told, others are
-    /// not; then the next one is awaited.
-    fn async_event(&mut self, completion: &Completion) -> Result<Option<Step<D>>, Error> {
-        if !completion.status().is_success() {
-            return Ok(None);
-        }
-        self.request_event()?;
-        let result = completion.result.get();
-        let (kind, information) = (result & 7, result >> 8 & 0xff);
-        let changed = kind == NOTICE && information == NAMESPACE_CHANGED;
-        Ok(changed.then_some(Step::NamespacesChanged))
-    }
-}
-
-/// Where to go from a stage.
-enum Next {
-    Stage(Stage),
-    Ready,
 }

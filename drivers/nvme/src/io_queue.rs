@@ -9,7 +9,7 @@ use zerocopy::little_endian::{U32, U64};
 use crate::command::{Blocks, Command, Range};
 use crate::completion_queue::CompletionQueue;
 use crate::identify::Namespace;
-use crate::prp::PrpLists;
+use crate::lists::{Lists, Otherwise};
 use crate::submission_queue::SubmissionQueue;
 
 pub(crate) type Memory<D> = <<D as Device>::Dma as Dma>::Memory;
@@ -43,14 +43,26 @@ pub struct Addresses {
     pub submissions: u64,
     /// The completion queue.
     pub completions: u64,
-    /// The PRP lists: as many pages for each tag, in the order of tags.
+    /// The lists of data: as many pages for each tag, in the order of tags.
     pub lists: u64,
 }
 
 /// The half that submits.
 pub struct Submissions<D: Device> {
     pub(crate) queue: SubmissionQueue<DoorbellOf<D>, Memory<D>>,
-    pub(crate) lists: PrpLists<Memory<D>>,
+    pub(crate) lists: Lists<Memory<D>>,
+    pub(crate) zeroing: Zeroing,
+}
+
+/// How blocks become zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Zeroing {
+    /// By write zeroes.
+    Command,
+    /// By deallocating them.
+    Deallocate,
+    /// Not without data.
+    No,
 }
 
 impl<D: Device> Submissions<D> {
@@ -64,29 +76,21 @@ impl<D: Device> Submissions<D> {
         mut request: R,
     ) -> Result<(), Busy<R>> {
         let identifier = request.identifier();
-        // `bytes` and `position` are whole logical blocks, by the ring's
-        // contract.
-        let sectors_shift = u32::from(namespace.block_shift) - 9;
-        let blocks = Blocks {
-            namespace: namespace.number,
-            first: request.position() >> sectors_shift,
-            count: request.bytes() >> namespace.block_shift,
-        };
         let command = match request.operation() {
-            Operation::Read => Command::read(blocks),
-            Operation::Write => Command::write(blocks, request.fua()),
+            Operation::Read => Command::read(blocks(namespace, &request)),
+            Operation::Write => Command::write(blocks(namespace, &request), request.fua()),
             _ => {
-                self.without_data(blocks, request);
+                self.without_data(namespace, request);
                 return Ok(());
             }
         };
+        let bytes = request.bytes();
         let described = request
             .segments()
-            .map(|segments| self.lists.describe(tag(identifier), segments));
+            .map(|segments| self.lists.describe(tag(identifier), bytes, segments));
         match described {
-            Ok(Ok(data)) => self.launch(command.with_prp(data), request),
-            // The ring's limits make no such requests.
-            Ok(Err(_)) => request.end(Status::Io),
+            Ok(Ok(entries)) => self.launch(command.with_prp(entries), request),
+            Ok(Err(otherwise)) => self.without_prp(namespace, otherwise, request),
             Err(lack) => return Err(Busy { request, lack }),
         }
         Ok(())
@@ -94,10 +98,15 @@ impl<D: Device> Submissions<D> {
 
     /// A request whose data, if any, is the driver's own.
     #[cold]
-    fn without_data<R: DeviceRequest>(&mut self, blocks: Blocks, request: R) {
+    fn without_data<R: DeviceRequest>(&mut self, namespace: &Namespace, request: R) {
+        let blocks = blocks(namespace, &request);
         match request.operation() {
             Operation::Flush => self.launch(Command::flush(blocks.namespace), request),
-            Operation::WriteZeroes => self.launch(Command::write_zeroes(blocks, true), request),
+            Operation::WriteZeroes => match self.zeroing {
+                Zeroing::Command => self.launch(Command::write_zeroes(blocks, true), request),
+                Zeroing::Deallocate => self.deallocate(blocks, request),
+                Zeroing::No => request.end(Status::NotSupported),
+            },
             Operation::Discard => self.deallocate(blocks, request),
             _ => request.end(Status::NotSupported),
         }
@@ -108,6 +117,27 @@ impl<D: Device> Submissions<D> {
         command.identifier.set(request.identifier());
         self.queue.push(&command);
         request.launch();
+    }
+
+    /// A read or write whose data has no PRP entries. It makes the command again,
+    /// so that its caller, which has to be quick with small ones, need not keep it.
+    #[cold]
+    fn without_prp<R: DeviceRequest>(
+        &mut self,
+        namespace: &Namespace,
+        otherwise: Otherwise,
+        request: R,
+    ) {
+        let blocks = blocks(namespace, &request);
+        let command = match request.operation() {
+            Operation::Write => Command::write(blocks, request.fua()),
+            _ => Command::read(blocks),
+        };
+        match otherwise {
+            Otherwise::Sgl(descriptor) => self.launch(command.with_sgl(descriptor), request),
+            // The ring's limits make no such requests.
+            Otherwise::Not(_) => request.end(Status::Io),
+        }
     }
 
     /// One range, which lies where the command's list would be.
@@ -130,6 +160,18 @@ impl<D: Device> Submissions<D> {
     #[inline]
     pub fn commit(&mut self) {
         self.queue.commit();
+    }
+}
+
+/// The blocks of a request, whose `position` and `bytes` are whole ones by the
+/// ring's contract.
+#[inline]
+fn blocks(namespace: &Namespace, request: &impl DeviceRequest) -> Blocks {
+    let sectors_shift = u32::from(namespace.block_shift) - 9;
+    Blocks {
+        namespace: namespace.number,
+        first: request.position() >> sectors_shift,
+        count: request.bytes() >> namespace.block_shift,
     }
 }
 

@@ -13,6 +13,7 @@
 #![warn(missing_docs)]
 
 mod admin_queue;
+mod bring_up;
 mod command;
 mod completion;
 mod completion_queue;
@@ -22,8 +23,11 @@ mod identify;
 mod io_queue;
 mod limits;
 pub mod line;
+mod lists;
 mod prp;
+mod quirks;
 mod registers;
+mod sgl;
 mod smart;
 mod submission_queue;
 #[cfg(test)]
@@ -38,5 +42,6 @@ pub use controller::{Controller, Error, Settings, Step};
 pub use doorbell::Shadow;
 pub use identify::{ControllerIdentity, Namespace, Unusable};
 pub use io_queue::{Addresses, Completions, IoQueue, Submissions};
+pub use quirks::Quirks;
 pub use registers::{Capabilities, ControllerStatus};
 pub use smart::Smart;

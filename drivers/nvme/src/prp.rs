@@ -1,10 +1,10 @@
-//! Physical region pages (NVMe Base 2.0 §4.1.1): how a command says where its
-//! data is.
+//! Physical region pages (NVMe Base 2.0 §4.1.1): data by its pages.
 
 use kit::dma::{Coherent, Segment};
 use kit::memory::PAGE_SIZE;
 use zerocopy::little_endian::U64;
-use zerocopy::{Immutable, IntoBytes};
+
+use crate::lists::{Indescribable, Lists};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
@@ -12,148 +12,166 @@ const PAGE: u64 = PAGE_SIZE as u64;
 /// follow.
 const ENTRIES: usize = PAGE_SIZE / 8;
 
-/// Data that PRP entries cannot describe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Indescribable {
-    /// A segment that is not the first begins within a page, or one that is
-    /// not the last ends within one, or the first begins at no dword.
-    Boundary,
-    /// There are more pages than the command's list has room for.
-    TooLong,
+/// Pages that a list needs for a transfer of so many bytes.
+pub(crate) fn list_pages(bytes: u32) -> usize {
+    // Data that begins within a page reaches into one more.
+    let entries = bytes.div_ceil(PAGE_SIZE as u32) as usize;
+    entries.div_ceil(ENTRIES - 1).max(1)
 }
 
-/// Room for the lists of the commands of a queue: some whole pages each, so
-/// that no command waits for another's.
-pub(crate) struct PrpLists<M> {
-    memory: M,
-    /// Pages of a command's list.
-    pages: usize,
+/// Whether a segment ends in the page that it begins in.
+#[inline]
+pub(crate) fn fits_a_page(segment: &impl Segment) -> bool {
+    u64::from(segment.length()) <= PAGE - segment.address() % PAGE
 }
 
-impl<M: Coherent> PrpLists<M> {
-    /// Pages that a list needs for a transfer of so many bytes.
-    pub(crate) fn pages_for(bytes: u32) -> usize {
-        // Data that begins within a page reaches into one more.
-        let entries = bytes.div_ceil(PAGE_SIZE as u32) as usize;
-        entries.div_ceil(ENTRIES - 1).max(1)
-    }
-
-    /// Bytes of the memory for `commands` lists.
-    pub(crate) fn bytes(commands: usize, pages: usize) -> usize {
-        commands.saturating_mul(pages).saturating_mul(PAGE_SIZE)
-    }
-
-    pub(crate) fn new(memory: M, pages: usize) -> PrpLists<M> {
-        PrpLists { memory, pages }
-    }
-
-    /// The data pointer of command `tag` for these segments: the first page,
-    /// and the second one or the list of all others.
+impl<M: Coherent> Lists<M> {
+    /// The second entry of a data pointer: the second page, or the list of all
+    /// pages after the first.
     #[inline]
-    pub(crate) fn describe<S: Segment>(
-        &mut self,
-        tag: u16,
-        mut segments: impl Iterator<Item = S>,
-    ) -> Result<[u64; 2], Indescribable> {
-        let Some(first) = segments.next() else {
-            return Ok([0, 0]);
-        };
-        let (address, length) = (first.address(), u64::from(first.length()));
-        if address & 3 != 0 {
-            return Err(Indescribable::Boundary);
-        }
-        // What of the first segment lies in its first page.
-        let within = PAGE - address % PAGE;
-        let mut pages = Pages {
-            next: address.wrapping_add(within),
-            left: length.saturating_sub(within),
-            aligned: length >= within && (length - within) % PAGE == 0,
-            segments,
-        };
-        let Some(second) = pages.next()? else {
-            return Ok([address, 0]);
-        };
-        let Some(third) = pages.next()? else {
-            return Ok([address, second]);
-        };
-        self.list(usize::from(tag), [second, third], pages)
-            .map(|list| [address, list])
-    }
-
-    /// Writes a list that begins with these two, and answers its address.
-    fn list<S: Segment>(
+    pub(crate) fn prp<S: Segment>(
         &mut self,
         tag: usize,
-        begin: [u64; 2],
-        pages: Pages<impl Iterator<Item = S>>,
+        mut pages: Pages<impl Iterator<Item = S>>,
     ) -> Result<u64, Indescribable> {
-        // A local of its own lives in registers; what was handed over does not.
-        let mut pages = Pages {
-            next: pages.next,
-            left: pages.left,
-            aligned: pages.aligned,
-            segments: pages.segments,
-        };
+        if !pages.more()? {
+            return Ok(0);
+        }
+        let run = pages.run();
+        if pages.more()? || run.count > ENTRIES {
+            return self.list(tag, run, pages);
+        }
+        if run.count == 1 {
+            return Ok(run.first);
+        }
         let start = tag * self.pages * ENTRIES;
-        let end = start + self.pages * ENTRIES;
-        // 32 bits, so that no place overflows.
-        let mut at = u32::try_from(start).map_err(|_| Indescribable::TooLong)?;
-        let [second, mut last] = begin;
-        for entry in [second, last] {
-            self.put(at, entry)?;
-            at += 1;
-        }
-        while let Some(page) = pages.next()? {
-            // The last entry of a page has to give way to the next page's
-            // address once another follows it.
-            if at as usize % ENTRIES == 0 {
-                if at as usize >= end {
-                    return Err(Indescribable::TooLong);
-                }
-                self.put(at - 1, self.memory.address() + u64::from(at) * 8)?;
-                self.put(at, last)?;
-                at += 1;
-            }
-            self.put(at, page)?;
-            at += 1;
-            last = page;
-        }
+        self.put(start, run.count, |index| run.page(index))?;
         Ok(self.memory.address() + start as u64 * 8)
     }
 
-    /// Puts a command's own data where its list would be, and answers its
+    /// Writes a list of this run and of all pages after it, and answers its
     /// address.
-    pub(crate) fn store<T: IntoBytes + Immutable>(&mut self, tag: u16, data: &T) -> Option<u64> {
-        let at = usize::from(tag) * self.pages * PAGE_SIZE;
-        self.memory.write(at, data)?;
-        Some(self.memory.address() + at as u64)
+    #[inline(never)]
+    fn list<S: Segment>(
+        &mut self,
+        tag: usize,
+        mut run: Run,
+        pages: Pages<impl Iterator<Item = S>>,
+    ) -> Result<u64, Indescribable> {
+        let mut pages = pages.into_registers();
+        let start = tag * self.pages * ENTRIES;
+        let end = start + self.pages * ENTRIES;
+        let (mut at, mut last) = (start, 0);
+        // Entries that are left of the list's page.
+        let mut room = ENTRIES;
+        loop {
+            if room == 0 {
+                // The last entry gives way to the next page's address, since
+                // another follows it.
+                if at >= end {
+                    return Err(Indescribable::TooLong);
+                }
+                let next = self.memory.address() + at as u64 * 8;
+                self.put(at - 1, 2, |index| [next, last][index & 1])?;
+                at += 1;
+                room = ENTRIES - 1;
+            }
+            let count = run.count.min(room);
+            self.put(at, count, |index| run.page(index))?;
+            at += count;
+            room -= count;
+            last = run.page(count.wrapping_sub(1));
+            if run.count > count {
+                run = Run {
+                    first: run.page(count),
+                    count: run.count - count,
+                };
+            } else if pages.more()? {
+                run = pages.run();
+            } else {
+                return Ok(self.memory.address() + start as u64 * 8);
+            }
+        }
     }
 
-    /// Writes entry `at` of all lists.
+    /// Writes so many entries from entry `at` of all lists on.
     #[inline]
-    fn put(&mut self, at: u32, entry: u64) -> Result<(), Indescribable> {
+    fn put(
+        &mut self,
+        at: usize,
+        count: usize,
+        mut entry: impl FnMut(usize) -> u64,
+    ) -> Result<(), Indescribable> {
         self.memory
-            .write(at as usize * 8, &U64::new(entry))
+            .write_run(at * 8, count, |index| U64::new(entry(index)))
             .ok_or(Indescribable::TooLong)
     }
 }
 
+/// Pages one after the other.
+struct Run {
+    first: u64,
+    count: usize,
+}
+
+impl Run {
+    #[inline]
+    fn page(&self, index: usize) -> u64 {
+        self.first.wrapping_add(index as u64 * PAGE)
+    }
+}
+
 /// The pages that segments cover, after the first.
-struct Pages<I> {
-    next: u64,
+pub(crate) struct Pages<I> {
+    pub(crate) next: u64,
     /// Bytes of the current segment from `next` on.
-    left: u64,
+    pub(crate) left: u64,
     /// Whether the current segment ends where a page does.
-    aligned: bool,
-    segments: I,
+    pub(crate) aligned: bool,
+    pub(crate) segments: I,
 }
 
 impl<S: Segment, I: Iterator<Item = S>> Pages<I> {
+    /// Those after the first page of a segment of `length` bytes at `address`,
+    /// which `segments` follow.
     #[inline]
-    fn next(&mut self) -> Result<Option<u64>, Indescribable> {
+    pub(crate) fn after_first(address: u64, length: u32, segments: I) -> Pages<I> {
+        let length = u64::from(length);
+        // What of the segment lies in its first page.
+        let within = PAGE - address % PAGE;
+        Pages {
+            next: address.wrapping_add(within),
+            left: length.saturating_sub(within),
+            aligned: length >= within && (length - within) % PAGE == 0,
+            segments,
+        }
+    }
+
+    /// Whether the current segment has more than a page.
+    #[inline]
+    pub(crate) fn are_several(&self) -> bool {
+        self.left > PAGE
+    }
+
+    /// The same as a local of its own, which lives in registers, where what was
+    /// handed over does not.
+    #[inline]
+    fn into_registers(self) -> Pages<I> {
+        Pages {
+            next: self.next,
+            left: self.left,
+            aligned: self.aligned,
+            segments: self.segments,
+        }
+    }
+
+    /// Goes on to the next segment if the current one is through; whether there
+    /// is a page.
+    #[inline]
+    pub(crate) fn more(&mut self) -> Result<bool, Indescribable> {
         if self.left == 0 {
             let Some(segment) = self.segments.next() else {
-                return Ok(None);
+                return Ok(false);
             };
             let (address, length) = (segment.address(), u64::from(segment.length()));
             if !self.aligned || address % PAGE != 0 {
@@ -162,9 +180,17 @@ impl<S: Segment, I: Iterator<Item = S>> Pages<I> {
             (self.next, self.left) = (address, length);
             self.aligned = length % PAGE == 0;
         }
-        let page = self.next;
-        self.next = page.wrapping_add(PAGE);
-        self.left = self.left.saturating_sub(PAGE);
-        Ok(Some(page))
+        Ok(true)
+    }
+
+    /// All pages that are left of the segment, where there are any.
+    #[inline]
+    fn run(&mut self) -> Run {
+        let run = Run {
+            first: self.next,
+            count: self.left.div_ceil(PAGE) as usize,
+        };
+        self.left = 0;
+        run
     }
 }

@@ -203,6 +203,13 @@ impl Function {
         unsafe { CStr::from_char_ptr(pci_shim::rf_name(self.device().cast())) }
     }
 
+    /// Its vendor and its device, as its configuration space says.
+    pub fn identity(&self) -> (u16, u16) {
+        let pdev = self.0.device.as_ptr();
+        // SAFETY: Fields of a device that is there, which do not change.
+        unsafe { ((*pdev).vendor, (*pdev).device) }
+    }
+
     /// Its NUMA node, -1 for none.
     pub fn node(&self) -> i32 {
         // SAFETY: A device that is there.

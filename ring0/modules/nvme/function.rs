@@ -7,7 +7,7 @@ use core::time::Duration;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use kit::device::Device as _;
-use nvme::{line, Settings};
+use nvme::{line, Quirks, Settings};
 use ring0::pci::{self, Context, Function, Handled, Handler};
 use ring0::worker::Worker;
 
@@ -91,6 +91,7 @@ fn settings(function: &Function) -> Result<Settings> {
         );
         return Err(EINVAL);
     }
+    let (vendor, device) = function.identity();
     Ok(Settings {
         queues: cpus,
         poll_queues: polled as u16,
@@ -98,6 +99,8 @@ fn settings(function: &Function) -> Result<Settings> {
         depth: entries as u16 - 1,
         admin_timeout: ADMIN_TIMEOUT,
         doorbell_buffers: true,
+        sgl: true,
+        quirks: Quirks::of(vendor, device),
     })
 }
 

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use kit::device::Device;
+use nvme::Quirks;
 
 use super::{Clock, CLASS};
 use crate::dma::Arena;
-use crate::vfio::{Address, Bar, DmaPages, Function, Interrupts};
+use crate::vfio::{Address, Bar, DmaPages, Function, Host, Interrupts};
 
 /// A controller that was taken from its driver, and what is used with it.
 pub struct Claimed {
@@ -18,6 +19,8 @@ pub struct Claimed {
     pub clock: FunctionClock,
     /// Its memory.
     pub arena: Arena,
+    /// What it does otherwise than it says.
+    pub quirks: Quirks,
 }
 
 impl Claimed {
@@ -35,6 +38,7 @@ impl Claimed {
 ///
 /// If it cannot be had (see [`Function::claim`]).
 pub fn claim(address: Address, bytes: usize, vectors: u16) -> Result<Claimed> {
+    let known = Host::default().entry(address)?;
     let function = Function::claim(address, CLASS)?;
     let registers = Bar::map(&function, 0)?;
     let pages = DmaPages::new(&function, bytes)?;
@@ -45,6 +49,7 @@ pub fn claim(address: Address, bytes: usize, vectors: u16) -> Result<Claimed> {
         count => Some(Interrupts::new(&function, count)?),
     };
     Ok(Claimed {
+        quirks: Quirks::of(known.vendor, known.device),
         device: FunctionDevice {
             function,
             registers,

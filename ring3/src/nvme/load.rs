@@ -239,6 +239,8 @@ mod tests {
             depth: 8,
             admin_timeout: LOOK,
             doorbell_buffers: true,
+            sgl: true,
+            quirks: nvme::Quirks::NONE,
         };
         let mut session = Session::start(model.device(1), model, arena, settings)?;
         let load = super::load(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail, ensure, Context, Result};
 use kit::block::Status;
 use kit::device::Device;
-use nvme::{Command, Controller, ControllerIdentity, LogPage, Namespace, Settings};
+use nvme::{Command, Controller, ControllerIdentity, LogPage, Namespace, Quirks, Settings};
 use nvme_model::Config;
 
 use super::transfer::{transfer, Data};
@@ -42,13 +42,15 @@ pub struct Session<D: Device<Dma = Arena>, C: Clock> {
 
 /// Requests in flight in each queue pair, and doorbells in memory where the
 /// controller has them.
-fn settings(queues: u16, polled: bool) -> Settings {
+fn settings(queues: u16, polled: bool, quirks: Quirks) -> Settings {
     Settings {
         queues: if polled { 0 } else { queues },
         poll_queues: if polled { queues } else { 0 },
         depth: 128,
         admin_timeout: ADMIN_TIMEOUT,
         doorbell_buffers: true,
+        sgl: true,
+        quirks,
     }
 }
 
@@ -78,7 +80,7 @@ impl FunctionSession {
         let vectors = if polled { 0 } else { queues.saturating_add(1) };
         let memory = bytes.saturating_add(MEMORY + usize::from(queues) * PAIR);
         let claimed = claim(address, memory, vectors)?;
-        let settings = settings(queues, polled || claimed.vectors() == 0);
+        let settings = settings(queues, polled || claimed.vectors() == 0, claimed.quirks);
         Session::start(claimed.device, claimed.clock, claimed.arena, settings)
             .with_context(|| address.to_string())
     }
@@ -98,7 +100,12 @@ impl ModelSession {
             ..Config::default()
         };
         let model = Model::new(config, arena.clone())?;
-        Session::start(model.device(1), model, arena, settings(queues, false))
+        Session::start(
+            model.device(1),
+            model,
+            arena,
+            settings(queues, false, Quirks::NONE),
+        )
     }
 }
 

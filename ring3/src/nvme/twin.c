@@ -65,8 +65,11 @@ struct pages {
 	const struct rf_segment *end;
 };
 
-/* 1 with a page, 0 at the end, -1 for data with a gap. */
-static inline int nvme_next_page(struct pages *pages, uint64_t *page)
+/*
+ * Goes on to the next segment if the current one is through: 1 if there is a
+ * page, 0 at the end, -1 for data with a gap.
+ */
+static inline int nvme_more(struct pages *pages)
 {
 	if (!pages->left) {
 		const struct rf_segment *segment = pages->segment;
@@ -80,42 +83,93 @@ static inline int nvme_next_page(struct pages *pages, uint64_t *page)
 		pages->left = segment->length;
 		pages->aligned = segment->length % PAGE == 0;
 	}
-	*page = pages->next;
-	pages->next += PAGE;
-	pages->left -= pages->left < PAGE ? pages->left : PAGE;
 	return 1;
 }
 
-/* Writes a list that begins with these two, and answers its address. */
-static int nvme_list(struct rf_nvme *nvme, uint16_t tag, uint64_t second,
-		     uint64_t third, struct pages *pages, uint64_t *list)
+/* All pages that are left of the segment, where there are any. */
+static inline size_t nvme_run(struct pages *pages)
 {
-	size_t room = (size_t)nvme->list_pages * (PAGE / 8);
-	volatile uint64_t *entries = nvme->lists + tag * room;
-	uint64_t bus = nvme->lists_bus + tag * room * 8;
+	size_t count = (pages->left + PAGE - 1) / PAGE;
+
+	pages->left = 0;
+	return count;
+}
+
+static inline volatile uint64_t *nvme_room(const struct rf_nvme *nvme,
+					   uint16_t tag, uint64_t *bus)
+{
+	size_t start = (size_t)tag * nvme->list_pages * (PAGE / 8);
+
+	*bus = nvme->lists_bus + start * 8;
+	return nvme->lists + start;
+}
+
+/*
+ * Writes a list of these pages and of all after them, and answers its address;
+ * -1 for data with a gap or beyond the list's room.
+ */
+static int nvme_list(const struct rf_nvme *nvme, uint16_t tag, uint64_t page,
+		     size_t count, struct pages *pages, uint64_t *list)
+{
+	size_t length = (size_t)nvme->list_pages * (PAGE / 8);
+	volatile uint64_t *entries = nvme_room(nvme, tag, list);
+	uint64_t bus = *list;
 	uint64_t last = 0;
-	size_t at = 2;
+	size_t room = PAGE / 8; /* entries that are left of the list's page */
+	size_t at = 0;
 
-	entries[0] = second;
-	entries[1] = third;
 	for (;;) {
-		uint64_t page;
-		int more = nvme_next_page(pages, &page);
+		size_t now;
 
-		if (more <= 0) {
-			*list = bus;
-			return more;
-		}
-		/* The last entry of a page gives way to the next page's address. */
-		if (at % (PAGE / 8) == 0) {
-			if (at >= room)
+		if (!room) {
+			/* The last entry gives way to the next page's address. */
+			if (at >= length)
 				return -1;
 			entries[at - 1] = bus + at * 8;
 			entries[at++] = last;
+			room = PAGE / 8 - 1;
 		}
-		entries[at++] = page;
-		last = page;
+		now = count < room ? count : room;
+		for (size_t index = 0; index < now; index++)
+			entries[at + index] = page + index * PAGE;
+		at += now;
+		room -= now;
+		last = page + (now - 1) * PAGE;
+		if (count > now) {
+			page += now * PAGE;
+			count -= now;
+		} else {
+			int more = nvme_more(pages);
+
+			if (more <= 0)
+				return more;
+			page = pages->next;
+			count = nvme_run(pages);
+		}
 	}
+}
+
+/* The second entry of a data pointer: there is a second page. */
+static int nvme_further(const struct rf_nvme *nvme, uint16_t tag,
+			struct pages *pages, uint64_t *second)
+{
+	uint64_t page = pages->next;
+	size_t count = nvme_run(pages);
+	volatile uint64_t *entries;
+	int more = nvme_more(pages);
+
+	if (more < 0)
+		return -1;
+	if (more || count > PAGE / 8)
+		return nvme_list(nvme, tag, page, count, pages, second);
+	if (count == 1) {
+		*second = page;
+		return 0;
+	}
+	entries = nvme_room(nvme, tag, second);
+	for (size_t index = 0; index < count; index++)
+		entries[index] = page + index * PAGE;
+	return 0;
 }
 
 /* The data pointer of a request. */
@@ -128,7 +182,7 @@ static inline int nvme_describe(struct rf_nvme *nvme,
 		.segment = first + 1,
 		.end = first + request->segment_count,
 	};
-	uint64_t within, third;
+	uint64_t within;
 	int more;
 
 	data[0] = 0;
@@ -143,14 +197,11 @@ static inline int nvme_describe(struct rf_nvme *nvme,
 	pages.left = first->length > within ? first->length - within : 0;
 	pages.aligned = first->length >= within &&
 			(first->length - within) % PAGE == 0;
-	more = nvme_next_page(&pages, &data[1]);
+	more = nvme_more(&pages);
 	if (more <= 0)
 		return more;
-	more = nvme_next_page(&pages, &third);
-	if (more <= 0)
-		return more;
-	return nvme_list(nvme, request->identifier & TAG_MASK, data[1], third,
-			 &pages, &data[1]);
+	return nvme_further(nvme, request->identifier & TAG_MASK, &pages,
+			    &data[1]);
 }
 
 /* Submission */

@@ -5,6 +5,7 @@
 mod facts;
 mod raw;
 mod rig;
+mod scattered;
 mod work;
 
 use std::collections::BTreeSet;
@@ -140,6 +141,24 @@ fn a_controller_that_disappears_gives_everything_back() {
             "but for the vectors, memory is given back"
         );
     }
+}
+
+#[test]
+fn scattered_data_arrives_by_pages_and_by_sgls() {
+    let model = |sgl| {
+        let config = Config {
+            sgl,
+            ..Config::default()
+        };
+        scattered::check(&mut ModelRig::new(config, &SHAPES))
+    };
+    let [by_sgl, by_pages] = model(true);
+    assert!(by_sgl > 30 && by_pages > 30, "{by_sgl} {by_pages}");
+    let [none, more] = model(false);
+    assert!(none == 0 && more > 30, "{none} {more}");
+    let Some(program) = qemu() else { return };
+    let qemu = scattered::check(&mut QemuRig::new(&program, "", &SHAPES));
+    assert_eq!(qemu, [by_sgl, by_pages]);
 }
 
 /// Where QEMU's controller (7.2, 10.0 and 11.1 were looked at) and the model

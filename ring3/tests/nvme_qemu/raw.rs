@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kit::dma::{Coherent, Dma};
 use kit::registers::{Doorbell, Registers};
-use nvme::{Command, Completion, Controller, IoQueue, Settings, Step};
+use nvme::{Command, Completion, Controller, IoQueue, Namespace, Settings, Step};
 use ring3::dma::Block;
 use ring3::nvme::Clock;
 
@@ -23,13 +23,15 @@ pub struct Raw<'a, R: Rig> {
     doorbells: [Bell<R>; 2],
     /// How many commands were sent to the I/O queue.
     sent: u64,
-    /// What the controller has as long as it runs.
-    second: Option<IoQueue<R::Device>>,
+    /// A pair of the driver's.
+    pub second: Option<IoQueue<R::Device>>,
+    /// The first namespace.
+    pub namespace: Option<Namespace>,
 }
 
 impl<'a, R: Rig> Raw<'a, R> {
-    /// Brings a controller up, with queue pair 1 for our commands, number 2 for
-    /// nobody's, and a number 3 that there might be. Ours interrupts by vector 1.
+    /// Brings a controller up, with queue pair 1 for our commands, number 2 the
+    /// driver's, and a number 3 that there might be. Ours interrupts by vector 1.
     pub fn start(rig: &'a mut R) -> Raw<'a, R> {
         use kit::device::Device;
         let settings = Settings {
@@ -38,14 +40,19 @@ impl<'a, R: Rig> Raw<'a, R> {
             depth: 8,
             admin_timeout: Duration::from_secs(10),
             doorbell_buffers: false,
+            sgl: true,
+            quirks: nvme::Quirks::NONE,
         };
         let mut controller = Controller::new(rig.device(), settings);
         controller.reset(rig.clock().now());
-        let mut queues = Vec::new();
+        let (mut queues, mut namespace) = (Vec::new(), None);
         loop {
             match controller.step(rig.clock().now()) {
                 Step::Wait(until) => rig.clock().wait(until),
                 Step::Queue(queue) => queues.push(queue),
+                Step::Namespace(found) => {
+                    namespace.get_or_insert(found);
+                }
                 Step::Ready => break,
                 Step::Failed(error) => panic!("it does not come up: {error:?}"),
                 _ => {}
@@ -64,6 +71,7 @@ impl<'a, R: Rig> Raw<'a, R> {
             rig,
             sent: 0,
             second: None,
+            namespace,
         };
         for command in [
             Command::delete_submission_queue(1),

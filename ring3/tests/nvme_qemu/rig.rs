@@ -10,6 +10,7 @@ use kit::registers::{Doorbell, Registers};
 use nvme_model::{Config, NamespaceConfig};
 use qtest::{Function, Machine, MEMORY};
 use ring3::dma::{Arena, Block, BlockWord};
+use ring3::file_memory;
 use ring3::nvme::{Clock, Model, ModelDevice};
 
 /// A controller, its memory and its time.
@@ -111,7 +112,7 @@ impl QemuRig {
         });
         let machine = machine.unwrap_or_else(|error| panic!("{error:#}"));
         assert!(BUS + PAGES as u64 * 4096 <= MEMORY);
-        let arena = Arena::of_file(machine.memory(), BUS, PAGES, BUS).expect("QEMU's RAM");
+        let arena = file_memory::arena(machine.memory(), BUS, PAGES, BUS).expect("QEMU's RAM");
         let function = Function::new(machine.bus().clone(), SLOT).expect("the controller");
         let words = arena.take(4096).expect("room");
         let place = |index: u64| kit::dma::Coherent::address(&words) + 4 * index;

@@ -17,6 +17,8 @@ pub const SETTINGS: Settings = Settings {
     depth: 16,
     admin_timeout: Duration::from_secs(10),
     doorbell_buffers: true,
+    sgl: true,
+    quirks: nvme::Quirks::NONE,
 };
 
 /// How long a request may take.

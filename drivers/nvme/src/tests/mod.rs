@@ -3,3 +3,4 @@
 
 mod prp;
 mod queues;
+mod sgl;

@@ -9,15 +9,30 @@ use std::vec::Vec;
 use kit::dma::Coherent;
 use kit::memory::PAGE_SIZE;
 
-use crate::prp::{Indescribable, PrpLists};
+use crate::lists::{Indescribable, Lists, Otherwise};
+use crate::prp;
 use crate::testing::{Memory, Piece};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 const LISTS_AT: u64 = 0x7000_0000;
 
-fn lists(commands: usize, pages: usize) -> (PrpLists<Memory>, Memory) {
-    let memory = Memory::new(LISTS_AT, PrpLists::<Memory>::bytes(commands, pages));
-    (PrpLists::new(memory.clone(), pages), memory)
+fn lists(commands: usize, pages: usize) -> (Lists<Memory>, Memory) {
+    let memory = Memory::new(LISTS_AT, Lists::<Memory>::bytes(commands, pages));
+    (Lists::new(memory.clone(), pages, false), memory)
+}
+
+/// What these lists say of some segments, which is PRP entries.
+fn describe(
+    lists: &mut Lists<Memory>,
+    tag: u16,
+    segments: &[Piece],
+) -> Result<[u64; 2], Indescribable> {
+    let bytes = segments.iter().map(|piece| piece.length).sum();
+    let described = lists.describe(tag, bytes, segments.iter().copied());
+    described.map_err(|otherwise| match otherwise {
+        Otherwise::Not(why) => why,
+        Otherwise::Sgl(_) => panic!("the controller takes no SGLs"),
+    })
 }
 
 fn piece(address: u64, length: u64) -> Piece {
@@ -76,9 +91,7 @@ fn pages(segments: &[Piece]) -> Vec<Piece> {
 
 fn holds(segments: &[Piece], tag: u16, list_pages: usize) {
     let (mut lists, memory) = lists(usize::from(tag) + 1, list_pages);
-    let data = lists
-        .describe(tag, segments.iter().copied())
-        .expect("it can be described");
+    let data = describe(&mut lists, tag, segments).expect("it can be described");
     let bytes = segments.iter().map(|piece| u64::from(piece.length)).sum();
     assert_eq!(walk(data, bytes, &memory), pages(segments), "{segments:?}");
 }
@@ -86,7 +99,7 @@ fn holds(segments: &[Piece], tag: u16, list_pages: usize) {
 #[test]
 fn one_page_and_two_need_no_list() {
     let (mut lists, memory) = lists(1, 1);
-    let mut describe = |pieces: &[Piece]| lists.describe(0, pieces.iter().copied());
+    let mut describe = |pieces: &[Piece]| describe(&mut lists, 0, pieces);
     assert_eq!(describe(&[]), Ok([0, 0]));
     assert_eq!(describe(&[piece(0x1000, 4096)]), Ok([0x1000, 0]));
     assert_eq!(describe(&[piece(0x1e00, 512)]), Ok([0x1e00, 0]));
@@ -153,7 +166,7 @@ fn random_segments_read_back() {
 #[test]
 fn what_cannot_be_described_is_refused() {
     let (mut lists, _) = lists(1, 1);
-    let mut describe = |pieces: &[Piece]| lists.describe(0, pieces.iter().copied());
+    let mut describe = |pieces: &[Piece]| describe(&mut lists, 0, pieces);
     let boundary = Err(Indescribable::Boundary);
     assert_eq!(describe(&[piece(0x1002, 512)]), boundary, "no dword");
     assert_eq!(
@@ -175,7 +188,7 @@ fn what_cannot_be_described_is_refused() {
 #[test]
 fn lists_have_room_for_the_largest_transfer_at_any_offset() {
     for bytes in [4096, 1 << 20, 2 << 20, 4 << 20] {
-        let room = PrpLists::<Memory>::pages_for(bytes);
+        let room = prp::list_pages(bytes);
         holds(&[piece(0x10_0ffc, bytes.into())], 2, room);
     }
 }

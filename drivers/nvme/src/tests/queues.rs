@@ -17,8 +17,8 @@ use crate::completion::Completion;
 use crate::completion_queue::CompletionQueue;
 use crate::doorbell::{Doorbell, Shadow};
 use crate::identify::Namespace;
-use crate::io_queue::{Completions, Submissions};
-use crate::prp::PrpLists;
+use crate::io_queue::{Completions, Submissions, Zeroing};
+use crate::lists::Lists;
 use crate::submission_queue::SubmissionQueue;
 use crate::testing::{Memory, Piece, Requests, Rung};
 
@@ -90,7 +90,7 @@ struct Pair {
 fn pair() -> Pair {
     let (commands, entries) = (Memory::new(0x1000, 256), Memory::new(0x2000, 64));
     let (tail, head) = (Rung::default(), Rung::default());
-    let lists = Memory::new(0x10_0000, PrpLists::<Memory>::bytes(ENTRIES.into(), 1));
+    let lists = Memory::new(0x10_0000, Lists::<Memory>::bytes(ENTRIES.into(), 1));
     Pair {
         submissions: Submissions {
             queue: SubmissionQueue::new(
@@ -98,7 +98,8 @@ fn pair() -> Pair {
                 ENTRIES,
                 Doorbell::new(tail.clone(), None),
             ),
-            lists: PrpLists::new(lists, 1),
+            lists: Lists::new(lists, 1, false),
+            zeroing: Zeroing::Command,
         },
         completions: Completions {
             queue: CompletionQueue::new(

@@ -288,4 +288,9 @@ impl Iterator for Segments<'_> {
     fn next(&mut self) -> Option<Segment> {
         self.0.next().map(|segment| Segment(*segment))
     }
+
+    #[inline(always)]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
 }

@@ -61,6 +61,9 @@ impl Machine {
             depth: settings.depth,
             admin_timeout: Duration::from_secs(60),
             doorbell_buffers: settings.shadow_doorbells,
+            // The twin has none.
+            sgl: false,
+            quirks: nvme::Quirks::NONE,
         };
         let mut controller = Controller::new(device, wanted);
         controller.reset(model.now());
