@@ -28,11 +28,11 @@ impl Segment for Part {
     }
 }
 
-/// Requests that the device has, and how others ended.
-type Table = (BTreeMap<u16, Scattered>, Vec<Status>);
+/// Requests that the device has, by identifier, and how others ended.
+type State = (BTreeMap<u16, Scattered>, Vec<Status>);
 
 #[derive(Clone, Default)]
-struct Flying(Arc<Mutex<Table>>);
+struct Flying(Arc<Mutex<State>>);
 
 impl InFlight for Flying {
     type Request = Scattered;
