@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use ring3::vfio::Address;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -92,6 +93,8 @@ that do not read are named and skipped.")]
     Import(ImportArguments),
     /// The machine for ring 0: a Debian root, its stock kernel, a VM
     Lab(LabArguments),
+    /// Use NVMe controllers from user space: what they are, their health, their data
+    Nvme(NvmeArguments),
     /// Say what this host can do, and what would make its numbers better
     Doctor,
     /// Count lines and unsafe code per folder
@@ -320,6 +323,113 @@ pub struct PlanArguments {
     /// Write the plan into this file, for `bench --plan`
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+}
+
+/// Arguments of `nvme`.
+#[derive(Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
+All but `list` take the controller from its driver, use it by VFIO from this
+process, and give it back to that driver at the end, also after an error or
+Ctrl-C. They need root, an IOMMU (intel_iommu=on), and disks of the controller
+that nobody uses."
+)]
+pub struct NvmeArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: NvmeAction,
+}
+
+/// What is done with controllers.
+#[derive(Subcommand)]
+pub enum NvmeAction {
+    /// Name the NVMe controllers of this machine; touches none
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a controller and its namespaces are
+    Identify(ControllerArguments),
+    /// Say how a controller is: its SMART and health log
+    Smart(ControllerArguments),
+    /// Read blocks into a file or to stdout
+    Read(RangeArguments),
+    /// Write blocks from a file or from stdin: what was in them is lost
+    Write {
+        /// Which blocks.
+        #[command(flatten)]
+        range: RangeArguments,
+        /// Really write
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Drive namespace 1 as fio would; with --write what is in it is lost
+    #[command(hide = true)]
+    Load(LoadArguments),
+}
+
+/// A load on a controller: what fio is told.
+#[derive(Args)]
+pub struct LoadArguments {
+    /// Its PCI address
+    #[arg(long, value_name = "ADDR")]
+    pub pci: Address,
+    /// Write at random in place of reading
+    #[arg(long)]
+    pub write: bool,
+    /// One operation after the other in place of random ones
+    #[arg(long)]
+    pub sequential: bool,
+    /// Bytes an operation
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    pub block_size: u32,
+    /// Operations in flight
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub depth: u32,
+    /// Ask for completions in place of interrupts
+    #[arg(long)]
+    pub poll: bool,
+    /// So many operations, between the marks that bound a counted window
+    #[arg(long, value_name = "N", conflicts_with_all = ["runtime", "ramp"])]
+    pub operations: Option<u64>,
+    /// Milliseconds that are measured
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    pub runtime: u64,
+    /// Milliseconds before that
+    #[arg(long, value_name = "MS", default_value_t = 200)]
+    pub ramp: u64,
+}
+
+/// A controller.
+#[derive(Args)]
+pub struct ControllerArguments {
+    /// Its PCI address, as `nvme list` has it
+    #[arg(long, value_name = "ADDR")]
+    pub pci: Address,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Blocks of a namespace, and where their data is.
+#[derive(Args)]
+pub struct RangeArguments {
+    /// The controller.
+    #[command(flatten)]
+    pub controller: ControllerArguments,
+    /// The namespace's number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub namespace: u32,
+    /// The first logical block
+    #[arg(long, value_name = "B")]
+    pub block: u64,
+    /// How many of them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: u64,
+    /// Where the data is [default: stdout, stdin]
+    pub file: Option<PathBuf>,
 }
 
 /// Arguments of `import`.

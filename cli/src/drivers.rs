@@ -33,7 +33,8 @@ pub fn subjects(driver: &str, ring: u8) -> &'static [&'static str] {
 /// another one in a single way, to tell what makes a difference.
 pub fn further_subjects(driver: &str, ring: u8) -> &'static [&'static str] {
     match (driver, ring) {
-        (API, _) | (NVME, 0) => &[],
+        (API, _) => &[],
+        (NVME, 0) => &["user"],
         (_, 0) => &["rust-nochecks", "c-oot", "c-clang"],
         _ => &["rust-nochecks", "c-clang"],
     }

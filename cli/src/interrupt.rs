@@ -53,6 +53,17 @@ pub fn watch(children: Children) -> Result<()> {
     .context("Ctrl-C cannot be watched")
 }
 
+/// Starts to watch for Ctrl-C, SIGTERM and SIGHUP while a device is used, which
+/// is given back first, however often that is asked for. Called once.
+pub fn watch_with_device() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if !STOP.swap(true, Ordering::SeqCst) {
+            output::say("interrupted: the device is given back first");
+        }
+    })
+    .context("Ctrl-C cannot be watched")
+}
+
 /// Whether children that were asked to end get little time to do so.
 static HURRY: AtomicBool = AtomicBool::new(false);
 

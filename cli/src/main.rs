@@ -21,6 +21,7 @@ mod host;
 mod import;
 mod interrupt;
 mod lab;
+mod nvme;
 mod operations;
 mod output;
 mod plan;
@@ -75,6 +76,7 @@ fn command() -> ExitCode {
             no_published,
         } => report::report(&run, counts.as_deref(), !no_published),
         Command::Lab(arguments) => lab::lab(&arguments),
+        Command::Nvme(arguments) => nvme::nvme(&arguments.action),
         Command::Audit { dirs, source } => audit::audit(&dirs, source.as_deref()),
         Command::ApiMap(arguments) => api_map::api_map(&arguments),
         Command::Doctor => doctor::doctor(),

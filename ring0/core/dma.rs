@@ -20,7 +20,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::pci::Function;
 use crate::pci_shim;
 
-/// Coherent memory of a function.
+/// Coherent memory of a function. Dropping it may sleep; once the driver is
+/// unbound, it is not freed any more.
 ///
 /// # Invariants
 ///

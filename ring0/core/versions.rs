@@ -35,7 +35,7 @@ pub(crate) const IRQ_HANDLED: irqreturn_t = kernel::bindings::irqreturn_IRQ_HAND
 
 /// The value of a parameter of the module that calls this, by its name.
 #[cfg(not(rf_kernel_7_2))]
-// It is the module's crate that is meant.
+// The parameters are the caller's.
 #[allow(clippy::crate_in_macro_def)]
 #[macro_export]
 macro_rules! parameter {

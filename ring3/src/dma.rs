@@ -6,7 +6,9 @@
 //! data race; barriers are the kit's.
 
 use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
+use std::fs::File;
 use std::hint::assert_unchecked;
+use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{
@@ -16,7 +18,100 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kit::dma::{Coherent, Dma, Segment, Word};
 use kit::memory::{OutOfMemory, PAGE_SIZE};
+use memmap2::{MmapOptions, MmapRaw};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// Pages that an arena is made of. Whatever shows them to the device takes them
+/// away from it before they are freed, which is when this is dropped.
+///
+/// # Safety
+///
+/// `pages()` pages at `base()`, which is a multiple of the page size, are
+/// initialised, stay where they are as long as this exists, and belong to
+/// nobody else in this process.
+pub(crate) unsafe trait Mapping: Send + Sync {
+    /// The first byte.
+    fn base(&self) -> NonNull<u8>;
+
+    /// How many pages there are.
+    fn pages(&self) -> usize;
+}
+
+/// Pages of the heap, for a device in this process.
+///
+/// # Invariants
+///
+/// They were allocated with [`Heap::layout`].
+struct Heap {
+    base: NonNull<u8>,
+    pages: usize,
+}
+
+// SAFETY: The memory is this value's own, not bound to a thread.
+unsafe impl Send for Heap {}
+// SAFETY: All that `&Heap` gives is where the memory is.
+unsafe impl Sync for Heap {}
+
+impl Heap {
+    /// So many pages, 1 or more, that are zero.
+    fn new(pages: usize) -> Heap {
+        assert!(pages > 0, "an arena has pages");
+        let layout = Heap::layout(pages);
+        // SAFETY: The layout's size is not zero.
+        let base = unsafe { alloc_zeroed(layout) };
+        Heap {
+            base: NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout)),
+            pages,
+        }
+    }
+
+    fn layout(pages: usize) -> Layout {
+        let bytes = pages.checked_mul(PAGE_SIZE).expect("fewer bytes than fit");
+        Layout::from_size_align(bytes, PAGE_SIZE).expect("a page's alignment")
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        // SAFETY: Allocated with this layout, by the invariant.
+        unsafe { dealloc(self.base.as_ptr(), Heap::layout(self.pages)) };
+    }
+}
+
+// SAFETY: They were allocated in `new` with that size and alignment and as
+// zeroes, and are freed when this is dropped.
+unsafe impl Mapping for Heap {
+    fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    fn pages(&self) -> usize {
+        self.pages
+    }
+}
+
+/// Pages of a file, that another process has as its device's memory.
+///
+/// # Invariants
+///
+/// The mapping is `pages` pages long.
+struct Shared {
+    map: MmapRaw,
+    pages: usize,
+}
+
+// SAFETY: Mapped by `map`, from a page's start, for that long, and until this is
+// dropped. What a file has is initialised, and these addresses are nobody
+// else's; who has the same bytes elsewhere is as a device to them.
+unsafe impl Mapping for Shared {
+    fn base(&self) -> NonNull<u8> {
+        NonNull::new(self.map.as_mut_ptr()).expect("a mapping is not at zero")
+    }
+
+    fn pages(&self) -> usize {
+        self.pages
+    }
+}
 
 /// Memory that one device can reach; a handle to it.
 #[derive(Clone)]
@@ -26,8 +121,8 @@ pub struct Arena(Arc<Pages>);
 ///
 /// # Invariants
 ///
-/// `base` points to `count` pages, initialised, that live as long as this and
-/// are accessed by [`copy_from`], [`copy_to`] and atomics only.
+/// `base` and `count` are those of `mapping`, whose pages are accessed by
+/// [`copy_from`], [`copy_to`] and atomics only.
 struct Pages {
     base: NonNull<u8>,
     count: usize,
@@ -38,6 +133,8 @@ struct Pages {
     /// Where the search for free pages begins; the lock of whoever takes some.
     search: Mutex<usize>,
     isolated: AtomicBool,
+    /// Frees the pages, last of all.
+    _mapping: Box<dyn Mapping>,
 }
 
 // SAFETY: The memory is the arena's own, not bound to a thread.
@@ -46,11 +143,6 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    fn layout(count: usize) -> Layout {
-        let bytes = count.checked_mul(PAGE_SIZE).expect("fewer bytes than fit");
-        Layout::from_size_align(bytes, PAGE_SIZE).expect("a page's alignment")
-    }
-
     /// The first of so many free pages in a row, at `from` or above.
     fn free(&self, from: usize, count: usize) -> Option<usize> {
         let mut row = 0;
@@ -68,34 +160,62 @@ impl Pages {
     }
 }
 
-impl Drop for Pages {
-    fn drop(&mut self) {
-        // SAFETY: Allocated with this layout; every claim has let go of it.
-        unsafe { dealloc(self.base.as_ptr(), Pages::layout(self.count)) };
-    }
-}
-
 impl Arena {
-    /// An arena of so many pages, 1 or more, at that bus address, a multiple
-    /// of the page size.
+    /// An arena of so many pages of the heap, 1 or more, at that bus address, a
+    /// multiple of the page size: for a device in this process.
     ///
     /// # Panics
     ///
     /// If that is not so, or if the last address overflows.
     pub fn new(pages: usize, bus: u64) -> Arena {
-        assert!(pages > 0 && bus % PAGE_SIZE as u64 == 0);
-        let layout = Pages::layout(pages);
-        assert!(bus.checked_add(layout.size() as u64).is_some());
-        // SAFETY: The layout's size is not zero.
-        let base = unsafe { alloc_zeroed(layout) };
+        Arena::over(Heap::new(pages), bus)
+    }
+
+    /// An arena of those pages, which the device has at that bus address, a
+    /// multiple of the page size.
+    ///
+    /// # Panics
+    ///
+    /// If that is not so, or if the last address overflows.
+    pub(crate) fn over(mapping: impl Mapping + 'static, bus: u64) -> Arena {
+        let (base, count) = (mapping.base(), mapping.pages());
+        assert!(bus % PAGE_SIZE as u64 == 0);
+        assert!(bus.checked_add((count * PAGE_SIZE) as u64).is_some());
         Arena(Arc::new(Pages {
-            base: NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout)),
-            count: pages,
+            base,
+            count,
             bus,
-            taken: (0..pages).map(|_| AtomicBool::new(false)).collect(),
+            taken: (0..count).map(|_| AtomicBool::new(false)).collect(),
             search: Mutex::new(0),
             isolated: AtomicBool::new(false),
+            _mapping: Box::new(mapping),
         }))
+    }
+
+    /// An arena of so many pages of a file, from `offset` on, that another
+    /// process has as its device's memory. Nobody may shorten the file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be mapped or is too short.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Arena::new), and for an offset that is no multiple of the page
+    /// size.
+    pub fn of_file(file: &File, offset: u64, pages: usize, bus: u64) -> io::Result<Arena> {
+        assert!(pages > 0 && offset % PAGE_SIZE as u64 == 0);
+        let length = pages.checked_mul(PAGE_SIZE).expect("fewer bytes than fit");
+        let end = offset.checked_add(length as u64);
+        if end.is_none_or(|end| file.metadata().is_ok_and(|data| data.len() < end)) {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        let map = MmapOptions::new()
+            .offset(offset)
+            .len(length)
+            .map_raw(file)?;
+        // INVARIANT: That long, just now.
+        Ok(Arena::over(Shared { map, pages }, bus))
     }
 
     /// Takes so many bytes, in whole pages that are zero.
@@ -131,6 +251,11 @@ impl Arena {
                 count,
             }),
         })
+    }
+
+    /// How many pages there are.
+    pub fn pages(&self) -> usize {
+        self.0.count
     }
 
     /// How many pages are taken.
@@ -484,6 +609,8 @@ unsafe fn copy_to(to: *mut u8, from: *const u8, count: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Seek, SeekFrom, Write};
+
     use super::*;
 
     const BUS: u64 = 0x4000_0000;
@@ -547,6 +674,24 @@ mod tests {
         assert!(!arena.device_read(second.address(), &mut bytes));
         arena.isolate(false);
         assert!(arena.device_read(second.address(), &mut bytes));
+    }
+
+    #[test]
+    fn an_arena_of_a_file_is_the_files_bytes() {
+        let mut file = tempfile::tempfile().expect("a folder for temporary files");
+        file.set_len(4 * PAGE_SIZE as u64).expect("room");
+        let arena = Arena::of_file(&file, PAGE_SIZE as u64, 3, BUS).expect("long enough");
+        assert!(Arena::of_file(&file, PAGE_SIZE as u64, 4, BUS).is_err());
+        let mut block = arena.take(2 * PAGE_SIZE).expect("room");
+        block.copy_from_slice(4090, b"across two pages");
+        let mut bytes = [0; 16];
+        file.seek(SeekFrom::Start(4096 + 4090)).expect("a file");
+        file.read_exact(&mut bytes).expect("as long");
+        assert_eq!(&bytes, b"across two pages");
+        file.seek(SeekFrom::Start(4096)).expect("a file");
+        file.write_all(b"the other way").expect("room");
+        assert_eq!(block.copy_to_slice(0, &mut bytes[..13]), 13);
+        assert_eq!(&bytes[..13], b"the other way");
     }
 
     #[test]

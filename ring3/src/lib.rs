@@ -19,6 +19,7 @@ pub mod request;
 pub mod subject;
 pub mod switches;
 pub mod table;
+pub mod vfio;
 
 /// The C compiler and its optimisation level that built the twins.
 pub const C_COMPILER: &str = env!("RINGFENCE_CC");

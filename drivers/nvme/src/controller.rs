@@ -416,7 +416,9 @@ impl<D: Device> Controller<D> {
         Ok(Some(Step::Off))
     }
 
-    /// Sets the admin queues up and enables the controller (§3.5.1).
+    /// Sets the admin queues up and enables the controller (§3.5.1). Apart from
+    /// its caller, whose stack would have to hold the queues as well.
+    #[inline(never)]
     fn enable(&mut self, now: Duration) -> Result<(), Error> {
         self.device.admit();
         self.capabilities = self.registers().capabilities();

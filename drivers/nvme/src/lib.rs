@@ -24,6 +24,7 @@ mod limits;
 pub mod line;
 mod prp;
 mod registers;
+mod smart;
 mod submission_queue;
 #[cfg(test)]
 mod testing;
@@ -38,3 +39,4 @@ pub use doorbell::Shadow;
 pub use identify::{ControllerIdentity, Namespace, Unusable};
 pub use io_queue::{Addresses, Completions, IoQueue, Submissions};
 pub use registers::{Capabilities, ControllerStatus};
+pub use smart::Smart;

@@ -13,6 +13,7 @@ mod monitor;
 pub mod nullblk;
 pub mod nvme;
 mod nvme_log;
+mod nvme_user;
 pub mod pci;
 pub mod sample;
 pub mod settings;

@@ -23,11 +23,12 @@ use super::environment;
 use super::fio;
 use super::module;
 use super::nvme_log;
+use super::nvme_user::{self, USER};
 use super::pci::{ByName, Function};
 use super::sample::{self, Count};
 
 /// A driver of NVMe controllers, and where the kernel has it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Subject {
     /// As a plan has it.
     pub name: &'static str,
@@ -40,7 +41,7 @@ pub struct Subject {
     /// The modules that are the driver, that one first.
     pub modules: &'static [&'static str],
     /// Parameters that it has for itself, set equal to what the others do.
-    parameters: &'static [(&'static str, &'static str)],
+    pub parameters: &'static [(&'static str, &'static str)],
 }
 
 /// Ours.
@@ -72,7 +73,7 @@ pub fn under_test(modules: &Path) -> &'static Subject {
     }
 }
 
-const SUBJECTS: [&Subject; 2] = [&RUST, &C];
+const SUBJECTS: [&Subject; 3] = [&RUST, &C, &USER];
 
 /// The class of an NVMe controller.
 pub const CLASS: &str = "0x010802";
@@ -338,6 +339,28 @@ impl NvmeBench {
         Ok(())
     }
 
+    /// User space takes the controller itself, from nobody, for each load.
+    fn prepare_user(&mut self, label: &str, case: &Case, settings: Settings) -> Result<Prepared> {
+        self.let_go()?;
+        let log = nvme_log::Place::now();
+        let mut values = match nvme_user::read_back(case, &self.function(&settings))? {
+            Ok(values) => values,
+            Err(why) => return Ok(Prepared::LeftOut(why)),
+        };
+        values.extend(log.since()?);
+        self.prepared.insert(label.to_string(), settings);
+        Ok(Prepared::Ready(values))
+    }
+
+    fn measure_user(&mut self, case: &Case, settings: &Settings) -> Result<Measured> {
+        self.let_go()?;
+        let function = self.function(settings);
+        match case.operations {
+            None => nvme_user::timed(case, &function),
+            Some(short) => nvme_user::counted(case, short, &function, &mut self.counter, TIMES),
+        }
+    }
+
     fn read_back(&self, subject: &Subject) -> Result<BTreeMap<String, String>> {
         let bound = self
             .bound
@@ -406,6 +429,9 @@ impl Workbench for NvmeBench {
                 // It knows all controllers, and may have the named ones only.
                 let _by_name = ByName::only()?;
                 module::probe(subject.module, &[])?;
+                if subject == &USER {
+                    module::probe(nvme_user::IOMMU_MODULE, &[])?;
+                }
             }
         }
         self.ours.extend(ours);
@@ -420,6 +446,9 @@ impl Workbench for NvmeBench {
     ) -> Result<Prepared> {
         let subject = find(label)?;
         let settings = Settings::of(case, overrides)?;
+        if subject == &USER {
+            return self.prepare_user(label, case, settings);
+        }
         self.bind(label, &settings)?;
         self.prepared.insert(label.to_string(), settings);
         let mut values = self.read_back(subject)?;
@@ -441,6 +470,7 @@ impl Workbench for NvmeBench {
                 bail!("ring 0: {label} is measured before it is set up");
             };
             taken(match case.operations {
+                _ if subject == &USER => self.measure_user(case, &settings)?,
                 None => {
                     let bound = self.bind(label, &settings)?;
                     sample::timed(case, &bound.disk.node(), DOORBELLS)?

@@ -5,6 +5,7 @@ use std::fs::File;
 use anyhow::{Context, Result};
 
 use super::cache::Cache;
+use super::machine::Accelerator;
 use crate::guest::api::SUBJECTS;
 use crate::{MONITOR, NVME_LOG};
 
@@ -34,6 +35,11 @@ const MEASURED: [(&str, &str); 2] = [("10", "off"), ("11", "on")];
 /// Bytes of their namespaces.
 const SIZE: u64 = 8 << 30;
 
+/// An IOMMU, by which user space gets a controller, and parameters with which
+/// the kernel itself does without.
+const IOMMU: &str = "intel-iommu,intremap=on,caching-mode=on";
+const IOMMU_PARAMETERS: &str = " intel_iommu=on iommu=pt";
+
 /// Slots of a VM for tests. The last one has the controller with namespaces.
 const PORTS: u32 = 3;
 
@@ -50,6 +56,21 @@ const EVENTS: [&str; 3] = [
 ];
 
 impl Devices {
+    /// Whether user space gets some of them, by an IOMMU.
+    fn iommu(self) -> bool {
+        matches!(self, Devices::Nvme | Devices::Tests)
+    }
+
+    /// The board that they are on.
+    pub fn board(self, accelerator: Accelerator) -> &'static str {
+        match (self.iommu(), accelerator) {
+            (false, _) => "q35",
+            // An IOMMU that remaps interrupts wants them in QEMU's hands.
+            (true, Accelerator::Tcg) => "q35,kernel-irqchip=off",
+            (true, Accelerator::Kvm) => "q35,kernel-irqchip=split",
+        }
+    }
+
     /// Makes the files that they need, anew.
     pub fn make(self, cache: &Cache) -> Result<()> {
         if self != Devices::Tests {
@@ -68,6 +89,10 @@ impl Devices {
     pub fn arguments(self) -> Vec<String> {
         let mut all = Vec::new();
         let mut add = |option: &str, value: String| all.extend([option.to_string(), value]);
+        // Before what is behind it.
+        if self.iommu() {
+            add("-device", IOMMU.into());
+        }
         if matches!(self, Devices::Operations | Devices::Tests) {
             for _ in 0..SUBJECTS.len() {
                 add("-device", "edu".into());
@@ -139,9 +164,11 @@ impl Devices {
         match self {
             Devices::Nvme => {
                 let address = |(slot, _)| format!("0000:00:{slot}.0");
-                format!(" ringfence.pci={}", MEASURED.map(address).join(","))
+                let addresses = MEASURED.map(address).join(",");
+                format!("{IOMMU_PARAMETERS} ringfence.pci={addresses}")
             }
-            _ => String::new(),
+            Devices::Tests => IOMMU_PARAMETERS.into(),
+            Devices::None | Devices::Operations => String::new(),
         }
     }
 }

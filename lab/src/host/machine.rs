@@ -220,7 +220,7 @@ impl Machine<'_> {
         };
         let mut all = [
             "-machine",
-            "q35",
+            self.devices.board(self.accelerator),
             "-accel",
             accelerator,
             "-cpu",

@@ -85,7 +85,7 @@ struct Shared {
 struct State {
     /// Whether the function is bound, so that memory may be given and taken.
     bound: bool,
-    /// What is called back; none from the beginning of the end on.
+    /// What is called back; none once `release` has begun.
     callbacks: Option<KVec<Arc<dyn Callback>>>,
 }
 
@@ -329,9 +329,11 @@ impl Device for Function {
     }
 
     fn admit(&mut self) {
-        self.while_bound(|| {
+        let state = self.0.state.lock();
+        // Not once `release` has begun to turn it off.
+        if state.callbacks.is_some() {
             // SAFETY: A bound device.
             unsafe { bindings::pci_set_master(self.0.device.as_ptr()) };
-        });
+        }
     }
 }

@@ -99,13 +99,10 @@ impl<H: Handler> Interrupt<H> {
         // only.
         let called: bindings::irq_handler_t = Some(handle::<H>);
         let (at_once, threaded, flags) = match context {
-            Context::Interrupt => (called, None, bindings::IRQF_SHARED),
-            Context::Thread => (
-                None,
-                called,
-                bindings::IRQF_SHARED | bindings::IRQF_ONESHOT,
-            ),
+            Context::Interrupt => (called, None, 0),
+            Context::Thread => (None, called, bindings::IRQF_ONESHOT),
         };
+        let flags = (flags | bindings::IRQF_SHARED) as usize;
         function.register(action.clone(), || {
             // SAFETY: The interrupt is the function's, which is bound. Handler
             // and name stay where they are until `stop`: the function's record
@@ -115,7 +112,7 @@ impl<H: Handler> Interrupt<H> {
                     irq,
                     at_once,
                     threaded,
-                    flags as usize,
+                    flags,
                     action.name.as_char_ptr(),
                     action.handler.get().cast(),
                 )

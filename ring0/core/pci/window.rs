@@ -18,7 +18,8 @@ const BAR: i32 = 0;
 /// Registers of a function; a handle to its mapping.
 ///
 /// The mapping stays as long as a handle or a [`Doorbell`] does, and the region
-/// stays taken meanwhile, so that no other driver gets it.
+/// stays taken meanwhile, so that no other driver gets it. Dropping the last of
+/// them may sleep.
 #[derive(Clone)]
 pub struct Window(Arc<Mapping>);
 

@@ -4,9 +4,9 @@
 
 use kernel::error::{from_err_ptr, to_result};
 use kernel::prelude::*;
+use ring0::parameter;
 
 use crate::measure::{opaque, Run};
-use crate::versions::parameter;
 
 #[inline(never)]
 pub(crate) fn rf_api_module_parameter(run: &mut Run) -> Result {

@@ -53,24 +53,6 @@ macro_rules! edu_table {
 }
 pub(crate) use edu_table;
 
-/// The value of a module parameter.
-#[cfg(not(rf_kernel_7_2))]
-#[allow(unused_macros)]
-macro_rules! parameter {
-    ($name:ident) => {
-        crate::module_parameters::$name.value()
-    };
-}
-#[cfg(rf_kernel_7_2)]
-#[allow(unused_macros)]
-macro_rules! parameter {
-    ($name:ident) => {
-        *crate::module_parameters::$name.value()
-    };
-}
-#[allow(unused_imports)]
-pub(crate) use parameter;
-
 /// The address that a device knows coherent memory by.
 #[allow(dead_code)]
 #[inline(always)]

@@ -89,6 +89,8 @@ impl Keeper {
         settings: Settings,
     ) -> Result<Arc<Keeper>> {
         let controller = Controller::new(function.clone(), settings);
+        let most = settings.queues.saturating_add(settings.poll_queues);
+        let pairs = KVec::with_capacity(most.into(), GFP_KERNEL)?;
         Arc::pin_init(
             pin_init!(Keeper {
                 function,
@@ -98,7 +100,7 @@ impl Keeper {
                 state <- new_mutex!(State {
                     controller,
                     worker: None,
-                    pairs: KVec::new(),
+                    pairs,
                     found: KVec::new(),
                     block: None,
                     failures: 0,
@@ -186,12 +188,9 @@ impl State {
             match self.controller.step(clock::now()) {
                 Step::Wait(until) => return until,
                 Step::Stopped => self.stopped(),
+                // There is room: it makes no more than it was asked for.
                 Step::Queue(pair) => {
-                    if self.pairs.push(pair, GFP_KERNEL).is_err() {
-                        // What could not be kept was freed: the controller must
-                        // not have it.
-                        self.reset(keeper, "no memory");
-                    }
+                    let _ = self.pairs.push(pair, GFP_KERNEL);
                 }
                 Step::Namespace(namespace) => {
                     let limits = self.controller.limits(&namespace);
@@ -380,7 +379,12 @@ impl State {
     /// were mapped to those.
     fn attach(&mut self, queues: &Queues) -> Result {
         let shape = queues.shape().queues;
-        if self.pairs.len() != (shape.submit + shape.poll) as usize {
+        let count = shape.submit + shape.poll;
+        let mut numbers = self.pairs.iter().map(|pair| u32::from(pair.number));
+        if self.pairs.len() != count as usize
+            || !numbers.all(|number| (1..=count).contains(&number))
+        {
+            // They stay here until the controller has stopped.
             return Err(ENOSPC);
         }
         while let Some(pair) = self.pairs.pop() {

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use kit::block::{self, Status};
 use kit::device::Device;
+use kit::dma::Coherent;
 use nvme::{Command, Completion, Controller, Namespace, Settings, Step};
 
-use super::queue_pair::QueuePair;
+use super::queue::{Lanes, Queue};
+use super::queue_pair::{Ended, QueuePair};
 use super::Clock;
 use crate::dma::{Arena, Block};
 
@@ -105,6 +107,8 @@ pub enum Rejected {
     Buffer,
     /// The queue is full.
     Full,
+    /// The controller was shut down, or its disk dropped.
+    Off,
     /// The controller does not work any more.
     Failed(nvme::Error),
 }
@@ -124,14 +128,62 @@ impl std::error::Error for Failure {}
 /// An admin command that came back.
 type Answer = (u16, Completion, Option<Block>);
 
-/// A controller in use, for one thread.
+/// Requests that no pair has.
+#[derive(Default)]
+pub(super) struct Requests {
+    /// To be submitted once there is room, or a controller.
+    pub(super) waiting: VecDeque<(Attempt, Option<Block>)>,
+    pub(super) finished: VecDeque<Finished>,
+}
+
+impl Requests {
+    pub(super) fn finish(&mut self, io: Io, status: Status, data: Option<Block>) {
+        self.finished.push_back(Finished {
+            ticket: io.ticket,
+            status,
+            data,
+        });
+    }
+
+    /// Takes up what a pair has ended.
+    pub(super) fn fetch<D: Device<Dma = Arena>>(&mut self, pair: &mut QueuePair<D>) {
+        while let Some(Ended { io, status, data }) = pair.ended() {
+            self.finish(io, status, data);
+        }
+    }
+
+    /// Takes what a pair had whose controller has surely stopped: it is tried
+    /// again before what waits, unless `last` or too often, or comes to an end.
+    pub(super) fn take_back<D: Device<Dma = Arena>>(&mut self, pair: QueuePair<D>, last: bool) {
+        let (ended, flying) = pair.stopped();
+        for Ended { io, status, data } in ended {
+            self.finish(io, status, data);
+        }
+        for (attempt, data) in flying.into_iter().rev() {
+            match attempt.count < ATTEMPTS && !last {
+                true => self.waiting.push_front((attempt, data)),
+                false => self.finish(attempt.io, Status::Timeout, data),
+            }
+        }
+    }
+
+    /// Ends what waits for a controller that will not come.
+    pub(super) fn give_up(&mut self) {
+        while let Some((attempt, data)) = self.waiting.pop_front() {
+            self.finish(attempt.io, Status::Io, data);
+        }
+    }
+}
+
+/// A controller in use, for one thread; others may have queue pairs of it
+/// ([`lend`](Disk::lend)).
 pub struct Disk<D: Device<Dma = Arena>> {
+    // Dropped first: it keeps the device from memory that is then given back.
     controller: Controller<D>,
     pairs: Vec<QueuePair<D>>,
+    lanes: Lanes<D>,
     namespaces: BTreeMap<u32, Namespace>,
-    /// To be submitted once there is room, or a controller.
-    waiting: VecDeque<(Attempt, Option<Block>)>,
-    finished: VecDeque<Finished>,
+    requests: Requests,
     answers: Vec<Answer>,
     /// Namespaces that were seen since a scan began.
     seen: Vec<u32>,
@@ -164,9 +216,9 @@ impl<D: Device<Dma = Arena>> Disk<D> {
         let mut disk = Disk {
             controller: Controller::new(device, settings),
             pairs: Vec::new(),
+            lanes: Lanes::default(),
             namespaces: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            finished: VecDeque::new(),
+            requests: Requests::default(),
             answers: Vec::new(),
             seen: Vec::new(),
             next_pair: 0,
@@ -202,9 +254,20 @@ impl<D: Device<Dma = Arena>> Disk<D> {
         &self.namespaces
     }
 
-    /// Queue pairs, and requests that fit into each.
+    /// Queue pairs that are not lent.
     pub fn queues(&self) -> usize {
         self.pairs.len()
+    }
+
+    /// Gives the last queue pair to a thread of its own, as long as more than
+    /// one is left. Whoever has the disk calls [`work`](Disk::work) now and
+    /// then, which looks at time limits of what was lent too.
+    pub fn lend(&mut self) -> Option<Queue<D>> {
+        let more = self.ready && self.pairs.len() > 1;
+        let pair = more.then(|| self.pairs.pop())??;
+        let most = self.controller.max_transfer();
+        self.next_pair = 0;
+        Some(self.lanes.lend(pair, &self.namespaces, most))
     }
 
     /// Resets since it was started.
@@ -215,13 +278,13 @@ impl<D: Device<Dma = Arena>> Disk<D> {
     /// Completions that named nothing that was in flight.
     pub fn unknown(&self) -> u64 {
         let pairs: u64 = self.pairs.iter().map(QueuePair::unknown).sum();
-        self.unknown + pairs + self.controller.unknown()
+        self.unknown + pairs + self.lanes.unknown() + self.controller.unknown()
     }
 
     /// Requests that were taken and have not been fetched as finished.
     pub fn outstanding(&self) -> usize {
         let flying: usize = self.pairs.iter().map(QueuePair::in_flight).sum();
-        flying + self.waiting.len() + self.finished.len()
+        flying + self.requests.waiting.len() + self.requests.finished.len()
     }
 
     /// Why it does not work any more, if it does not.
@@ -241,46 +304,27 @@ impl<D: Device<Dma = Arena>> Disk<D> {
         data: Option<Block>,
         now: Duration,
     ) -> Result<(), (Rejected, Option<Block>)> {
-        if let Err(why) = self.check(&io, data.as_ref()) {
+        let checked = match self.failed {
+            Some(error) => Err(Rejected::Failed(error)),
+            None if self.off => Err(Rejected::Off),
+            None => check(
+                &io,
+                data.as_ref(),
+                &self.namespaces,
+                self.controller.max_transfer(),
+            ),
+        };
+        if let Err(why) = checked {
             return Err((why, data));
         }
         let first = Attempt { io, count: 0 };
-        if !self.ready || !self.waiting.is_empty() {
-            self.waiting.push_back((first, data));
+        if !self.ready || !self.requests.waiting.is_empty() {
+            self.requests.waiting.push_back((first, data));
             return Ok(());
         }
         match self.give(first, data, now) {
             None => Ok(()),
             Some((_, data)) => Err((Rejected::Full, data)),
-        }
-    }
-
-    fn check(&self, io: &Io, data: Option<&Block>) -> Result<(), Rejected> {
-        use kit::dma::Coherent;
-        if let Some(error) = self.failed {
-            return Err(Rejected::Failed(error));
-        }
-        let namespace = self.namespaces.get(&io.namespace);
-        let namespace = namespace.ok_or(Rejected::NoNamespace)?;
-        let bytes = u64::from(io.bytes);
-        let mask = u64::from(namespace.block_size()) - 1;
-        let start = io.sector.checked_mul(512).ok_or(Rejected::Range)?;
-        let end = start.checked_add(bytes).ok_or(Rejected::Range)?;
-        let flush = io.operation == Operation::Flush;
-        let within = end <= namespace.blocks << namespace.block_shift;
-        let whole = start & mask == 0 && bytes & mask == 0 && flush == (bytes == 0);
-        let most = match io.operation.has_data() {
-            true => u64::from(self.controller.max_transfer()),
-            false => 1 << (16 + namespace.block_shift),
-        };
-        if !within || !whole || bytes > most {
-            return Err(Rejected::Range);
-        }
-        let room = data.map_or(0, |block| block.length() as u64);
-        match io.operation.has_data() {
-            true if room < bytes => Err(Rejected::Buffer),
-            false if data.is_some() => Err(Rejected::Buffer),
-            _ => Ok(()),
         }
     }
 
@@ -293,7 +337,7 @@ impl<D: Device<Dma = Arena>> Disk<D> {
     ) -> Option<(Attempt, Option<Block>)> {
         let Some(namespace) = self.namespaces.get(&attempt.io.namespace) else {
             // It went while the request waited.
-            self.finish(attempt.io, Status::Io, data);
+            self.requests.finish(attempt.io, Status::Io, data);
             return None;
         };
         let count = self.pairs.len();
@@ -307,17 +351,9 @@ impl<D: Device<Dma = Arena>> Disk<D> {
         None
     }
 
-    fn finish(&mut self, io: Io, status: Status, data: Option<Block>) {
-        self.finished.push_back(Finished {
-            ticket: io.ticket,
-            status,
-            data,
-        });
-    }
-
     /// The next request that is finished.
     pub fn finished(&mut self) -> Option<Finished> {
-        self.finished.pop_front()
+        self.requests.finished.pop_front()
     }
 
     /// Does what can be done now: hands requests over, takes completions up,
@@ -326,30 +362,21 @@ impl<D: Device<Dma = Arena>> Disk<D> {
     pub fn work(&mut self, now: Duration) -> Option<Duration> {
         let until = self.step(now);
         if self.ready {
-            while let Some((attempt, data)) = self.waiting.pop_front() {
+            while let Some((attempt, data)) = self.requests.waiting.pop_front() {
                 if let Some(back) = self.give(attempt, data, now) {
-                    self.waiting.push_front(back);
+                    self.requests.waiting.push_front(back);
                     break;
                 }
             }
             for pair in &mut self.pairs {
                 pair.commit();
                 pair.poll();
+                self.requests.fetch(pair);
             }
-            self.fetch();
             let limit = self.limits(now);
             return until.into_iter().chain(limit).min();
         }
         until
-    }
-
-    /// Takes up what pairs have ended.
-    fn fetch(&mut self) {
-        for index in 0..self.pairs.len() {
-            while let Some(ended) = self.pairs[index].ended() {
-                self.finish(ended.io, ended.status, ended.data);
-            }
-        }
     }
 
     /// Steps the controller until it waits; or for a while only, if it always
@@ -359,7 +386,10 @@ impl<D: Device<Dma = Arena>> Disk<D> {
             match self.controller.step(now) {
                 Step::Wait(until) => return until,
                 Step::Stopped => self.stopped(),
-                Step::Queue(queue) => self.pairs.push(QueuePair::new(queue)),
+                Step::Queue(queue) => {
+                    let pair = QueuePair::new(queue);
+                    self.pairs.extend(self.lanes.take(pair));
+                }
                 Step::Namespace(namespace) => {
                     self.seen.push(namespace.number);
                     self.namespaces.insert(namespace.number, namespace);
@@ -368,6 +398,8 @@ impl<D: Device<Dma = Arena>> Disk<D> {
                 Step::Ready => {
                     let seen = std::mem::take(&mut self.seen);
                     self.namespaces.retain(|number, _| seen.contains(number));
+                    self.lanes
+                        .ready(&self.namespaces, self.controller.max_transfer());
                     self.ready = true;
                     self.failures = 0;
                 }
@@ -376,6 +408,7 @@ impl<D: Device<Dma = Arena>> Disk<D> {
                 }
                 Step::NamespacesChanged => self.controller.scan(),
                 Step::Off => {
+                    self.lanes.end(Rejected::Off);
                     self.off = true;
                     self.ready = false;
                 }
@@ -399,8 +432,8 @@ impl<D: Device<Dma = Arena>> Disk<D> {
             }
             (None, false) => self.reset(now),
         }
-        if self.failed.is_some() && self.pairs.is_empty() {
-            self.give_up();
+        if let Some(error) = self.failed.filter(|_| self.pairs.is_empty()) {
+            self.give_up(error);
         }
     }
 
@@ -416,62 +449,60 @@ impl<D: Device<Dma = Arena>> Disk<D> {
     fn stopped(&mut self) {
         self.aborting.clear();
         self.unknown += self.pairs.iter().map(QueuePair::unknown).sum::<u64>();
-        let mut again = VecDeque::new();
-        for pair in std::mem::take(&mut self.pairs) {
-            let (ended, flying) = pair.stopped();
-            for ended in ended {
-                self.finish(ended.io, ended.status, ended.data);
-            }
-            for (attempt, data) in flying {
-                match attempt.count < ATTEMPTS && self.failed.is_none() {
-                    true => again.push_back((attempt, data)),
-                    false => self.finish(attempt.io, Status::Timeout, data),
-                }
-            }
+        let last = self.failed.is_some();
+        // The first pair's first.
+        while let Some(pair) = self.pairs.pop() {
+            self.requests.take_back(pair, last);
         }
-        again.append(&mut self.waiting);
-        self.waiting = again;
-        if self.failed.is_some() {
-            self.give_up();
+        self.unknown += self.lanes.stopped(last);
+        if let Some(error) = self.failed {
+            self.give_up(error);
         }
     }
 
     /// Ends what waits for a controller that will not come.
-    fn give_up(&mut self) {
-        while let Some((attempt, data)) = self.waiting.pop_front() {
-            self.finish(attempt.io, Status::Io, data);
-        }
+    fn give_up(&mut self, error: nvme::Error) {
+        self.requests.give_up();
+        self.lanes.end(Rejected::Failed(error));
     }
 
     /// Looks at the oldest request of each pair: when it is late, the
     /// controller is asked to abort it; when it is late again, it is reset.
     fn limits(&mut self, now: Duration) -> Option<Duration> {
+        let own = self.pairs.iter().filter_map(|pair| {
+            let (since, identifier) = pair.oldest()?;
+            Some((since, pair.number(), identifier))
+        });
         let mut next: Option<Duration> = None;
-        for index in 0..self.pairs.len() {
-            let Some((since, identifier)) = self.pairs[index].oldest() else {
-                continue;
-            };
-            let pair = self.pairs[index].number();
+        let mut late = None;
+        let mut flying = false;
+        for (since, pair, identifier) in own.chain(self.lanes.oldest()) {
+            flying = true;
             let asked = self.aborting.contains(&(pair, identifier));
             let limit = since + self.timeout * if asked { 2 } else { 1 };
-            if now < limit {
-                next = Some(next.map_or(limit, |next| next.min(limit)));
-            } else if asked {
-                self.reset(now);
-                return Some(now);
-            } else {
+            if now >= limit {
+                late = Some((pair, identifier, asked));
+                break;
+            }
+            next = Some(next.map_or(limit, |next| next.min(limit)));
+        }
+        match late {
+            Some((_, _, true)) => self.reset(now),
+            Some((pair, identifier, false)) => {
                 self.aborting.push((pair, identifier));
                 let abort = Command::abort(pair, identifier);
                 if self.controller.send(abort, None, now).is_err() {
                     self.reset(now);
                 }
-                return Some(now);
+            }
+            None => {
+                if !flying {
+                    self.aborting.clear();
+                }
+                return next;
             }
         }
-        if self.pairs.iter().all(|pair| pair.in_flight() == 0) {
-            self.aborting.clear();
-        }
-        next
+        Some(now)
     }
 
     /// Sends an admin command and waits for its answer.
@@ -509,9 +540,10 @@ impl<D: Device<Dma = Arena>> Disk<D> {
     /// Waits until everything that was submitted has come to its end, and
     /// shuts the controller down. What is finished can be fetched.
     pub fn shutdown(&mut self, clock: &mut impl Clock) {
-        while self.outstanding() > self.finished.len() {
+        while self.busy() {
             let until = self.work(clock.now());
-            if self.outstanding() > self.finished.len() {
+            self.lanes.work(clock.now());
+            if self.busy() {
                 clock.wait(until);
             }
         }
@@ -525,5 +557,41 @@ impl<D: Device<Dma = Arena>> Disk<D> {
                 clock.wait(until);
             }
         }
+    }
+
+    /// Whether requests have not come to their end, those of lent pairs too.
+    fn busy(&self) -> bool {
+        self.outstanding() > self.requests.finished.len() || self.lanes.busy()
+    }
+}
+
+/// Whether a request fits a namespace, a largest transfer and its buffer.
+pub(super) fn check(
+    io: &Io,
+    data: Option<&Block>,
+    namespaces: &BTreeMap<u32, Namespace>,
+    max_transfer: u32,
+) -> Result<(), Rejected> {
+    let namespace = namespaces.get(&io.namespace);
+    let namespace = namespace.ok_or(Rejected::NoNamespace)?;
+    let bytes = u64::from(io.bytes);
+    let mask = u64::from(namespace.block_size()) - 1;
+    let start = io.sector.checked_mul(512).ok_or(Rejected::Range)?;
+    let end = start.checked_add(bytes).ok_or(Rejected::Range)?;
+    let flush = io.operation == Operation::Flush;
+    let within = end <= namespace.blocks << namespace.block_shift;
+    let whole = start & mask == 0 && bytes & mask == 0 && flush == (bytes == 0);
+    let most = match io.operation.has_data() {
+        true => u64::from(max_transfer),
+        false => 1 << (16 + namespace.block_shift),
+    };
+    if !within || !whole || bytes > most {
+        return Err(Rejected::Range);
+    }
+    let room = data.map_or(0, |block| block.length() as u64);
+    match io.operation.has_data() {
+        true if room < bytes => Err(Rejected::Buffer),
+        false if data.is_some() => Err(Rejected::Buffer),
+        _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The controller model of `ring3/models/nvme` as a device.
 
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ impl Memory for DeviceSide {
 pub struct Model {
     controller: Arc<Mutex<Controller<DeviceSide>>>,
     arena: Arena,
-    now: Duration,
+    /// Nanoseconds, for all handles.
+    now: Arc<AtomicU64>,
 }
 
 impl Model {
@@ -55,7 +57,7 @@ impl Model {
         Ok(Model {
             controller: Arc::new(Mutex::new(controller)),
             arena,
-            now: Duration::ZERO,
+            now: Arc::default(),
         })
     }
 
@@ -80,12 +82,13 @@ fn lock(controller: &Mutex<Controller<DeviceSide>>) -> MutexGuard<'_, Controller
 
 impl Clock for Model {
     fn now(&self) -> Duration {
-        self.now
+        Duration::from_nanos(self.now.load(SeqCst))
     }
 
     /// Lets the controller work; if it has nothing to do, time passes.
     fn wait(&mut self, until: Option<Duration>) {
-        let own = match lock(&self.controller).step(self.now) {
+        let now = self.now();
+        let own = match lock(&self.controller).step(now) {
             Step::Worked => return,
             Step::Idle { until: own } => own,
             Step::Stopped => None,
@@ -93,9 +96,9 @@ impl Clock for Model {
         let next = own.into_iter().chain(until).min();
         // Nobody waits for anything: a tick passes all the same, so that
         // whoever counts time gets on.
-        self.now = next.map_or(self.now + Duration::from_millis(1), |next| {
-            next.max(self.now)
-        });
+        let next = next.unwrap_or(now + Duration::from_millis(1));
+        let next = u64::try_from(next.as_nanos()).unwrap_or(u64::MAX);
+        self.now.fetch_max(next, SeqCst);
     }
 }
 
@@ -129,6 +132,13 @@ impl Device for ModelDevice {
 
     fn admit(&mut self) {
         self.arena.isolate(false);
+    }
+}
+
+impl Drop for ModelDevice {
+    /// Whoever drives it frees its memory next.
+    fn drop(&mut self) {
+        self.isolate();
     }
 }
 

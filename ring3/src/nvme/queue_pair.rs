@@ -296,6 +296,11 @@ impl<D: Device<Dma = Arena>> QueuePair<D> {
         Some((oldest.1.since.get(), self.slots.identifier(oldest.0 as u16)))
     }
 
+    /// The vector that its completions raise; `None` if it is polled.
+    pub(super) fn vector(&self) -> Option<u16> {
+        self.queue.vector
+    }
+
     /// The number of the pair.
     pub(super) fn number(&self) -> u16 {
         self.queue.number

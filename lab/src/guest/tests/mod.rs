@@ -13,6 +13,7 @@ mod queues;
 mod removal;
 mod settings;
 mod under_load;
+mod user_space;
 mod whole_bench;
 mod zoned;
 
@@ -36,7 +37,7 @@ const MODULE: &str = "rf_nullblk";
 type Test = (&'static str, fn(&Path, bool) -> Result<()>);
 
 /// In the order in which they run: the log is judged after all of them.
-const TESTS: [Test; 36] = [
+const TESTS: [Test; 40] = [
     ("every_setting_of_c_is_there", |modules, _| {
         settings::names(modules)
     }),
@@ -97,6 +98,17 @@ const TESTS: [Test; 36] = [
     }),
     ("a_hundred_cycles_leave_memory_as_it_was", |modules, _| {
         cycles::memory(modules)
+    }),
+    ("user_space_takes_a_controller_and_gives_it_back", |_, _| {
+        user_space::identify()
+    }),
+    (
+        "user_space_and_the_kernel_read_what_the_other_wrote",
+        |_, _| user_space::data(),
+    ),
+    ("a_disk_in_use_is_not_taken", |_, _| user_space::in_use()),
+    ("an_interrupt_gives_the_controller_back", |_, _| {
+        user_space::interrupted()
     }),
     ("every_operation_has_its_effect", |modules, _| {
         api::effects(modules)

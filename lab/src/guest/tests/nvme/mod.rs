@@ -148,7 +148,7 @@ fn controllers() -> Vec<Function> {
 }
 
 /// The controller with two namespaces, which is there from the start.
-fn with_two_namespaces() -> Result<Function> {
+pub fn with_two_namespaces() -> Result<Function> {
     let all = controllers().into_iter().find(|one| one.driver().is_none());
     all.context("no controller is free")
 }
