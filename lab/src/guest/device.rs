@@ -143,6 +143,12 @@ impl Disk {
         Path::new("/dev").join(&self.name)
     }
 
+    /// Whether the kernel has registered all of it: it shows a disk before its
+    /// queue takes settings, and this link after that (`add_disk`).
+    pub fn is_whole(&self) -> bool {
+        self.sysfs.join("bdi").exists() && self.node().exists()
+    }
+
     /// Reads a queue attribute; `None` if this kernel has none of that name.
     pub fn queue(&self, attribute: &str) -> Option<String> {
         self.attribute(&format!("queue/{attribute}"))

@@ -24,7 +24,7 @@ use super::fio;
 use super::module;
 use super::nvme_log;
 use super::nvme_user::{self, USER};
-use super::pci::Function;
+use super::pci::{ByName, Function};
 use super::sample::{self, Count};
 
 /// A driver of NVMe controllers, and where the kernel has it.
@@ -426,20 +426,8 @@ impl Workbench for NvmeBench {
         match subject.file {
             Some(file) => module::insert(&self.modules.join(file), "")?,
             None => {
-                let free = Function::all().into_iter().find(|function| {
-                    // VFIO takes nothing that it is not given.
-                    let is =
-                        subject != &USER && function.attribute("class").as_deref() == Some(CLASS);
-                    is && !self.functions.contains(function) && function.driver().is_none()
-                });
-                if let Some(free) = free {
-                    bail!(
-                        "ring 0: loading {} would bind {} as well, which nobody named; load it \
-                         yourself first",
-                        subject.module,
-                        free.address()
-                    );
-                }
+                // It knows all controllers, and may have the named ones only.
+                let _by_name = ByName::only()?;
                 module::probe(subject.module, &[])?;
                 if subject == &USER {
                     module::probe(nvme_user::IOMMU_MODULE, &[])?;
@@ -600,8 +588,9 @@ pub fn wait_for_disk(function: &Function) -> Result<Disk> {
     let start = Instant::now();
     loop {
         if let Some(name) = function.disks().first() {
-            if Path::new("/dev").join(name).exists() {
-                return Ok(Disk::named(name));
+            let disk = Disk::named(name);
+            if disk.is_whole() {
+                return Ok(disk);
             }
         }
         if start.elapsed() > UP {

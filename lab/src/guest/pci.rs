@@ -127,6 +127,30 @@ impl Function {
     }
 }
 
+/// While this is there, the kernel gives no function to a driver of its own
+/// accord: neither when a driver comes nor when a function does.
+pub struct ByName {
+    before: String,
+}
+
+impl ByName {
+    const FILE: &str = "/sys/bus/pci/drivers_autoprobe";
+
+    /// From now on drivers get functions by name only ([`Function::bind`]).
+    pub fn only() -> Result<ByName> {
+        let before = fs::read_to_string(ByName::FILE)
+            .and_then(|before| fs::write(ByName::FILE, "0").map(|()| before))
+            .with_context(|| format!("ring 0: {} cannot be changed", ByName::FILE))?;
+        Ok(ByName { before })
+    }
+}
+
+impl Drop for ByName {
+    fn drop(&mut self) {
+        let _ = fs::write(ByName::FILE, self.before.trim());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,7 +37,7 @@ const MODULE: &str = "rf_nullblk";
 type Test = (&'static str, fn(&Path, bool) -> Result<()>);
 
 /// In the order in which they run: the log is judged after all of them.
-const TESTS: [Test; 39] = [
+const TESTS: [Test; 40] = [
     ("every_setting_of_c_is_there", |modules, _| {
         settings::names(modules)
     }),
@@ -153,6 +153,10 @@ const TESTS: [Test; 39] = [
     (
         "nvme_is_unloaded_or_stays_under_load",
         nvme::removal::unload,
+    ),
+    (
+        "nvme_drivers_are_measured_on_a_controller_that_is_named",
+        |modules, _| whole_bench::controller(modules),
     ),
     ("the_kernel_log_is_clean", |modules, _| {
         kernel_log::clean(modules)

@@ -21,11 +21,8 @@ use super::super::device::Disk;
 use super::super::module;
 use super::super::monitor::Monitor;
 use super::super::nvme::{self, Subject, CLASS};
-use super::super::pci::Function;
+use super::super::pci::{ByName, Function};
 use super::load;
-
-/// Whether the kernel gives functions to drivers of its own accord.
-const AUTOPROBE: &str = "/sys/bus/pci/drivers_autoprobe";
 
 /// The slots that are empty.
 const PORTS: [&str; 2] = ["port0", "port1"];
@@ -40,37 +37,36 @@ const PLUGGED: Duration = Duration::from_secs(20);
 const SHOWN: Duration = Duration::from_secs(1);
 
 /// The machine, in which functions are given to drivers by these tests only.
-struct Slots {
+pub struct Slots {
     monitor: Monitor,
-    autoprobe: String,
+    _by_name: ByName,
     /// What is in them.
     taken: Vec<Controller>,
 }
 
 /// A controller that was put in.
 #[derive(Clone)]
-struct Controller {
+pub struct Controller {
     id: String,
-    function: Function,
+    /// As the kernel has it.
+    pub function: Function,
     /// The file with its contents, shared with the host.
     medium: PathBuf,
 }
 
 impl Slots {
-    fn new() -> Result<Slots> {
-        let autoprobe = fs::read_to_string(AUTOPROBE).context(AUTOPROBE)?;
-        let slots = Slots {
+    /// Takes the machine over.
+    pub fn new() -> Result<Slots> {
+        Ok(Slots {
             monitor: Monitor::open()?,
-            autoprobe,
+            _by_name: ByName::only()?,
             taken: Vec::new(),
-        };
-        fs::write(AUTOPROBE, "0").context(AUTOPROBE)?;
-        Ok(slots)
+        })
     }
 
     /// Puts a controller of that shape into a slot: what differs from QEMU's
     /// defaults, by name.
-    fn plug(&mut self, shape: Value) -> Result<Controller> {
+    pub fn plug(&mut self, shape: Value) -> Result<Controller> {
         self.plug_over(shape, |file| file)
     }
 
@@ -115,7 +111,7 @@ impl Slots {
     }
 
     /// Takes it out, whoever has it.
-    fn unplug(&mut self, controller: Controller) -> Result<()> {
+    pub fn unplug(&mut self, controller: Controller) -> Result<()> {
         let Controller {
             id,
             function,
@@ -141,7 +137,6 @@ impl Drop for Slots {
         for controller in std::mem::take(&mut self.taken) {
             let _ = self.unplug(controller);
         }
-        let _ = fs::write(AUTOPROBE, &self.autoprobe);
     }
 }
 
@@ -173,12 +168,13 @@ fn within<T>(limit: Duration, trouble: &str, mut look: impl FnMut() -> Option<T>
 }
 
 /// A driver, loaded until this is dropped.
-struct Driver {
+pub struct Driver {
     subject: &'static Subject,
 }
 
 impl Driver {
-    fn load(modules: &Path, parameters: &str) -> Result<Driver> {
+    /// Loads it with these parameters.
+    pub fn load(modules: &Path, parameters: &str) -> Result<Driver> {
         let subject = nvme::under_test(modules);
         ensure!(
             !module::is_loaded(subject.module),
@@ -213,13 +209,13 @@ impl Driver {
     }
 
     /// Gives it a controller with a namespace; that one's disk.
-    fn disk(&self, function: &Function) -> Result<Disk> {
+    pub fn disk(&self, function: &Function) -> Result<Disk> {
         self.bind(function)?;
         nvme::wait_for_disk(function)
     }
 
     /// Unloads, and says if that fails.
-    fn unload(self) -> Result<()> {
+    pub fn unload(self) -> Result<()> {
         let subject = self.subject;
         std::mem::forget(self);
         let loaded = subject

@@ -89,7 +89,8 @@ pub fn two_namespaces(modules: &Path) -> Result<()> {
     driver.bind(&function)?;
     let names = super::within(Duration::from_secs(20), "two disks do not appear", || {
         let disks = function.disks();
-        (disks.len() == 2).then_some(disks)
+        let whole = disks.iter().all(|name| Disk::named(name).is_whole());
+        (disks.len() == 2 && whole).then_some(disks)
     })?;
     for (name, block) in names.iter().zip(["512", "4096"]) {
         let disk = Disk::named(name);
