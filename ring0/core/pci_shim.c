@@ -93,10 +93,15 @@ unsigned char rf_interrupts_by_line(void *device)
 	return !pci_dev_msi_enabled(pdev);
 }
 
+#ifdef CONFIG_PREEMPT_RT
+#error "Under these locks DMA is mapped, which sleeps with CONFIG_PREEMPT_RT"
+#endif
+
 void rf_lock_init(void *lock, const char *name, void *key)
 {
 #ifdef CONFIG_DEBUG_SPINLOCK
-	__raw_spin_lock_init(lock, name, key, LD_WAIT_SPIN);
+	/* A spinlock_t, which is this as well, to lockdep: others nest in it. */
+	__raw_spin_lock_init(lock, name, key, LD_WAIT_CONFIG);
 #else
 	raw_spin_lock_init((raw_spinlock_t *)lock);
 #endif
