@@ -230,3 +230,55 @@ fn agents_of_no_ring() {
     refuses(&["agent", "--ring", "1"], 2, &["ring 1"]);
     refuses(&["agent", "--ring", "0"], 2, &["--modules"]);
 }
+
+#[test]
+fn nvme_without_what_it_needs() {
+    refuses(&["nvme"], 2, &["--help"]);
+    refuses(&["nvme", "identify"], 2, &["--pci"]);
+    refuses(
+        &["nvme", "smart", "--pci", "nvme0"],
+        2,
+        &["nvme0", "0000:00:04.0"],
+    );
+    let read = [
+        "nvme",
+        "read",
+        "--pci",
+        "ffff:ff:1f.7",
+        "--block",
+        "0",
+        "--count",
+    ];
+    let with = |more: &[&'static str]| [&read[..], more].concat();
+    refuses(&with(&["0"]), 2, &["--count", "'0'"]);
+    refuses(&with(&["-1"]), 2, &[]);
+    refuses(&with(&["1", "--json"]), 2, &["--json", "stdout"]);
+    refuses(
+        &with(&["1", "file"]),
+        1,
+        &["ffff:ff:1f.7", "no such PCI function"],
+    );
+}
+
+#[test]
+fn nvme_writes_are_meant() {
+    let write = [
+        "nvme",
+        "write",
+        "--pci",
+        "ffff:ff:1f.7",
+        "--block",
+        "0",
+        "--count",
+        "1",
+    ];
+    let with = |more: &[&'static str]| [&write[..], more].concat();
+    refuses(&with(&["file"]), 2, &["overwrites", "--yes"]);
+    refuses(
+        &with(&["--yes", "no-file"]),
+        1,
+        &["no-file", "cannot be read"],
+    );
+    refuses(&with(&["--yes", "/"]), 1, &["is a folder"]);
+    refuses(&with(&["--yes", "-"]), 1, &["no such PCI function"]);
+}

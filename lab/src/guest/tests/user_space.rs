@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use crate::guest::device::Disk;
 use crate::guest::module;
-use crate::guest::nvme::wait_for_disk;
 use crate::guest::pci::Function;
 use crate::guest::tests::nvme::with_two_namespaces;
 
@@ -53,7 +52,8 @@ impl Controller {
         Ok(controller)
     }
 
-    /// The disk that the stock driver makes of it.
+    /// The disk that the stock driver makes of its first namespace. Names follow
+    /// the order in which namespaces were found, which is no fixed one.
     fn disk(&self) -> Result<Disk> {
         let driver = self.function.driver();
         ensure!(
@@ -65,7 +65,17 @@ impl Controller {
             overridden == self.promised,
             "its driver_override was left as {overridden:?}"
         );
-        wait_for_disk(&self.function)
+        let start = Instant::now();
+        loop {
+            let disks = self.function.disks();
+            let mut disks = disks.iter().map(|name| Disk::named(name));
+            let first = |disk: &Disk| disk.attribute("nsid").as_deref() == Some("1");
+            match disks.find(first) {
+                Some(disk) if disk.node().exists() => return Ok(disk),
+                _ => ensure!(start.elapsed() < LIMIT, "namespace 1 has no disk"),
+            }
+            sleep(Duration::from_millis(20));
+        }
     }
 }
 
